@@ -1,0 +1,40 @@
+//! One file per command.
+
+pub mod completions;
+pub mod data;
+pub mod schema;
+
+use crate::arguments::CommonOptions;
+use crate::config::{Loaded, Source, load};
+use crate::output::{Output, Verbosity};
+
+/// Reads the configuration of a command, says what became of a fingerprint's keys, and sizes the thread pool.
+///
+/// # Errors
+/// [`crate::config::ConfigError`].
+pub fn load_config(
+    source: &Source,
+    common: &CommonOptions,
+    data: Option<std::path::PathBuf>,
+    output: &mut Output<'_>,
+) -> anyhow::Result<Loaded> {
+    let loaded = load(source, &common.overrides(data))?;
+    output.detail(format!("configuration: {}", loaded.origin));
+    if let Some(report) = &loaded.import {
+        if output.verbosity == Verbosity::Verbose {
+            for dead in &report.dead_keys {
+                output.detail(format!("without effect: {} ({})", dead.key, dead.reason));
+            }
+            for unknown in &report.unknown_keys {
+                output.detail(format!("without effect: {unknown} (not a key of a fingerprint)"));
+            }
+        } else if let Some(summary) = report.summary() {
+            output.say(format!("{}: {summary}", loaded.origin));
+        }
+        for note in &report.notes {
+            output.detail(format!("note: {note}"));
+        }
+    }
+    crate::size_thread_pool(loaded.config.runtime.threads, output);
+    Ok(loaded)
+}

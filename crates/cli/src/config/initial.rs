@@ -1,0 +1,47 @@
+//! `[initial]`: the point that training starts from (spec 01 sec. 1.9).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::per_asset::PerAsset;
+
+/// The point that training starts from, in human units. A number holds for every asset; a list gives one number per
+/// asset (alphabetical order); a list of lists one number per parameter set and asset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct InitialSection {
+    /// Memory of the price estimators, in days.
+    pub memory_days: f64,
+    /// What the second memory has more than the first, in days.
+    pub memory_delta_days: f64,
+    /// How strongly the weights react, per day of memory; above 0.
+    pub k_per_day: PerAsset,
+    /// Logarithms of the first weights, up to a common constant; equal numbers give equal weights. Never trained.
+    pub weights_logits: PerAsset,
+    /// log2 of the channel's amplitude (channel rules).
+    pub log_amplitude: PerAsset,
+    /// log2 of the channel's width (channel rules).
+    pub raw_width: PerAsset,
+    /// Exponent of the signal before its squareplus transform (power and channel rules).
+    pub raw_exponents: PerAsset,
+    /// Scale of the signal before it is raised to its power; above 0 (power and channel rules).
+    pub pre_exp_scaling: PerAsset,
+    /// Train one value for all assets instead of one per asset.
+    pub scalar: bool,
+}
+
+impl Default for InitialSection {
+    fn default() -> Self {
+        Self {
+            memory_days: 10.0,
+            memory_delta_days: 0.0,
+            k_per_day: PerAsset::All(20.0),
+            weights_logits: PerAsset::All(1.0),
+            log_amplitude: PerAsset::All(0.0),
+            raw_width: PerAsset::All(0.0),
+            raw_exponents: PerAsset::All(0.0),
+            pre_exp_scaling: PerAsset::All(0.5),
+            scalar: false,
+        }
+    }
+}

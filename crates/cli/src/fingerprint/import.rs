@@ -1,0 +1,232 @@
+//! A fingerprint as a run configuration: data, period, pool and start. Training is in `training.rs`.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::group::{Group, shortened};
+use super::report::{DeadKey, ImportReport, Unsupported};
+use super::{keys, training};
+use crate::config::{
+    ConfigError, DataSection, InitialSection, Interpolation, PerAsset, PeriodSection, Place, PoolSection, RunConfig,
+    TimeText, Valuation, WeightBounds, WeightPath,
+};
+
+/// Reads a fingerprint, or the object `run_fingerprint` of a file that holds one. `path` names it in messages and
+/// gives the run its name.
+///
+/// Absent keys and nulls take the reference system's defaults. End dates are inclusive. Tickers are sorted, and values
+/// that the fingerprint gives per asset are sorted with them.
+///
+/// # Errors
+/// [`ConfigError::Syntax`] if it is not a JSON object, [`ConfigError::Fingerprint`] for a value of a wrong type. What
+/// this program cannot compute is no error here: the report lists it.
+pub fn import_fingerprint(json: &str, path: &Path) -> Result<(RunConfig, ImportReport), ConfigError> {
+    let entries = root(json, path)?;
+    let group = Group::new(path, "", &entries);
+    let mut report = ImportReport::default();
+    let tokens = tokens(&group, &mut report)?;
+    let rule = group.text("rule", "mean_reversion_channel")?;
+    let fees = group.number("fees", 0.0)?;
+    let mut config = RunConfig {
+        name: path.file_stem().map_or_else(|| "fingerprint".to_owned(), |stem| stem.to_string_lossy().into_owned()),
+        data: DataSection { assets: tokens.sorted.clone(), ..DataSection::default() },
+        period: period(&group)?,
+        pool: pool(&group, &rule, fees, &tokens)?,
+        initial: initial(&group, &tokens)?,
+        ..RunConfig::default()
+    };
+    costs(&group, fees, &mut report)?;
+    training::import(&group, &entries, path, &mut config, &mut report)?;
+    let is_momentum = rule == "momentum";
+    // Some of these were taken over into the configuration, for rules to come; momentum reads none of them.
+    for key in entries.keys().filter(|_| is_momentum) {
+        if let Some(reason) = keys::reason(&[keys::OTHER_RULES], key) {
+            report.dead_keys.push(DeadKey { key: key.clone(), reason });
+        }
+    }
+    unread(&group, &[keys::ROOT], &[keys::OTHER_RULES], &mut report);
+    Ok((config, report))
+}
+
+fn root(json: &str, path: &Path) -> Result<Map<String, Value>, ConfigError> {
+    let not_json = |line: usize, column: usize, message: String| ConfigError::Syntax {
+        place: Place::File { path: path.to_owned(), line: line.max(1), column: column.max(1) },
+        message,
+    };
+    let value: Value =
+        serde_json::from_str(json).map_err(|error| not_json(error.line(), error.column(), error.to_string()))?;
+    match value {
+        Value::Object(mut entries) => match entries.remove("run_fingerprint") {
+            Some(Value::Object(inner)) => Ok(inner),
+            Some(other) => Err(ConfigError::Fingerprint {
+                path: path.to_owned(),
+                key: "run_fingerprint".to_owned(),
+                value: shortened(&other),
+                expected: "an object".to_owned(),
+            }),
+            None => Ok(entries),
+        },
+        other => Err(not_json(1, 1, format!("a fingerprint is a JSON object; found {}", shortened(&other)))),
+    }
+}
+
+/// Sorts what was not read into keys without effect and unknown keys.
+pub fn unread(group: &Group<'_>, dead: &[&[(&str, &str)]], ignored: &[&[(&str, &str)]], report: &mut ImportReport) {
+    for (key, _) in group.unread() {
+        if let Some(reason) = keys::reason(dead, key) {
+            report.dead_keys.push(DeadKey { key: group.name(key), reason });
+        } else if keys::reason(ignored, key).is_none() {
+            report.unknown_keys.push(group.name(key));
+        }
+    }
+}
+
+/// Records a setting that this program cannot compute.
+pub fn unsupported(group: &Group<'_>, key: &str, available: &str, report: &mut ImportReport) {
+    let value = group.get(key).map_or_else(|| "null".to_owned(), shortened);
+    report.unsupported.push(Unsupported { key: group.name(key), value, available: available.to_owned() });
+}
+
+/// Records a key that is there but has no effect with these settings.
+pub fn dead(group: &Group<'_>, key: &str, reason: &str, report: &mut ImportReport) {
+    if group.has(key) {
+        report.dead_keys.push(DeadKey { key: group.name(key), reason: reason.to_owned() });
+    }
+}
+
+/// The assets, and how to bring a list in the file's order into alphabetical order.
+struct Tokens {
+    sorted: Vec<String>,
+    order: Vec<usize>,
+}
+
+fn tokens(group: &Group<'_>, report: &mut ImportReport) -> Result<Tokens, ConfigError> {
+    let mut given = Vec::new();
+    for token in group.texts("tokens", &["BTC", "ETH", "USDC"])? {
+        if given.contains(&token) {
+            report.notes.push(format!("`tokens` names {token} twice; it is one asset"));
+        } else {
+            given.push(token);
+        }
+    }
+    let mut order: Vec<usize> = (0..given.len()).collect();
+    order.sort_by(|&left, &right| given[left].cmp(&given[right]));
+    if !given.is_sorted() {
+        report.notes.push(
+            "`tokens` is not in alphabetical order: assets are sorted, and values per asset are sorted with them \
+             (the reference system sorts the assets only)"
+                .to_owned(),
+        );
+    }
+    Ok(Tokens { sorted: order.iter().map(|&from| given[from].clone()).collect(), order })
+}
+
+fn period(group: &Group<'_>) -> Result<PeriodSection, ConfigError> {
+    Ok(PeriodSection {
+        start: Some(TimeText(group.text("startDateString", "2023-01-01 00:00:00")?)),
+        end: Some(TimeText(group.text("endDateString", "2023-06-01 00:00:00")?)),
+        test_end: group.optional_text("endTestDateString")?.map(TimeText),
+        validation_fraction: 0.0,
+        inclusive_end: true,
+        allow_short_burn_in: true,
+    })
+}
+
+fn pool(group: &Group<'_>, rule: &str, fees: f64, tokens: &Tokens) -> Result<PoolSection, ConfigError> {
+    let interpolations = [
+        ("linear", Interpolation::Linear),
+        ("approx_optimal", Interpolation::ApproxOptimal),
+        ("optimal", Interpolation::ApproxOptimal),
+    ];
+    let paths = [("auto", WeightPath::Auto), ("vectorized", WeightPath::Vectorized), ("scan", WeightPath::Scan)];
+    let fused = group.boolean("use_fused_reserves", true)?;
+    // One row of prices is a minute there, and one row is the default here.
+    let arbitrage_interval = group.number("arb_frequency", 1.0)?;
+    Ok(PoolSection {
+        rule: rule.to_owned(),
+        initial_value: group.number("initial_pool_value", 1e6)?,
+        fee_rate: fees,
+        update_interval_min: group.number("chunk_period", 1440.0)?,
+        interpolation_min: Some(group.number("weight_interpolation_period", 1440.0)?),
+        interpolation: group.choice("weight_interpolation_method", Interpolation::Linear, &interpolations)?,
+        maximum_change_per_min: group.number("maximum_change", 3e-4)?,
+        minimum_weight: group.optional_number("minimum_weight")?,
+        maximum_memory_days: group.number("max_memory_days", 365.0)?,
+        arbitrage_interval_min: (arbitrage_interval != 1.0).then_some(arbitrage_interval),
+        arbitrate: group.boolean("do_arb", true)?,
+        weights: group.choice("weight_calculation_method", WeightPath::Auto, &paths)?,
+        valuation: if fused { Valuation::Auto } else { Valuation::StepByStep },
+        alternative_decay: group.boolean("use_alt_lamb", false)?,
+        straight_through_speed_cap: group.boolean("ste_max_change", false)?,
+        straight_through_weight_limits: group.boolean("ste_min_max_weight", false)?,
+        bounds: if rule.contains("bounded__") { bounds(group, tokens)? } else { WeightBounds::default() },
+        ..PoolSection::default()
+    })
+}
+
+fn bounds(group: &Group<'_>, tokens: &Tokens) -> Result<WeightBounds, ConfigError> {
+    let empty = Map::new();
+    let entries = group.get("learnable_bounds_settings").and_then(Value::as_object).unwrap_or(&empty);
+    let inner = Group::new(group.path(), "learnable_bounds_settings", entries);
+    let limits = |key: &str| -> Result<Option<Vec<f64>>, ConfigError> {
+        let given = inner.has(key).then(|| inner.per_asset(key, 0.0)).transpose()?;
+        Ok(given.map(|given| match given.permuted(&tokens.order) {
+            PerAsset::All(limit) => vec![limit; tokens.sorted.len()],
+            other => other.numbers(),
+        }))
+    };
+    Ok(WeightBounds { minimum: limits("min_weights_per_asset")?, maximum: limits("max_weights_per_asset")? })
+}
+
+fn initial(group: &Group<'_>, tokens: &Tokens) -> Result<InitialSection, ConfigError> {
+    let per_asset =
+        |key: &str, default: f64| Ok::<_, ConfigError>(group.per_asset(key, default)?.permuted(&tokens.order));
+    Ok(InitialSection {
+        memory_days: group.number("initial_memory_length", 10.0)?,
+        memory_delta_days: group.number("initial_memory_length_delta", 0.0)?,
+        k_per_day: per_asset("initial_k_per_day", 20.0)?,
+        weights_logits: per_asset("initial_weights_logits", 1.0)?,
+        log_amplitude: per_asset("initial_log_amplitude", 0.0)?,
+        raw_width: per_asset("initial_raw_width", 0.0)?,
+        raw_exponents: per_asset("initial_raw_exponents", 0.0)?,
+        pre_exp_scaling: per_asset("initial_pre_exp_scaling", 0.5)?,
+        scalar: false,
+    })
+}
+
+/// Costs and features of the simulated pool that this program does not compute yet.
+fn costs(group: &Group<'_>, fees: f64, report: &mut ImportReport) -> Result<(), ConfigError> {
+    for (key, available) in [
+        ("arb_fees", "only 0: arbitrage without costs of its own"),
+        ("gas_cost", "only 0: arbitrage without costs of its own"),
+        ("price_noise_sigma", "only 0: prices as they are"),
+    ] {
+        if group.number(key, 0.0)? != 0.0 {
+            unsupported(group, key, available, report);
+        }
+    }
+    for (key, available) in [
+        ("protocol_fee_split", "only 0: fees stay in the pool"),
+        ("noise_trader_ratio", "only 0: arbitrage is the only volume"),
+    ] {
+        if group.number(key, 0.0)? != 0.0 {
+            if fees == 0.0 {
+                dead(group, key, "no effect without fees", report);
+            } else {
+                unsupported(group, key, available, report);
+            }
+        }
+    }
+    if group.boolean("do_trades", false)? {
+        unsupported(group, "do_trades", "only false: arbitrage is the only volume", report);
+    }
+    if group.whole("n_ensemble_members", 1)? > 1 {
+        unsupported(group, "n_ensemble_members", "only 1: no ensembles", report);
+    }
+    let pools = group.get("subsidary_pools").and_then(Value::as_array);
+    if pools.is_some_and(|pools| !pools.is_empty()) {
+        unsupported(group, "subsidary_pools", "only []: no pools within pools", report);
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! What became of a fingerprint's keys.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::config::{ConfigError, Place};
+
+/// What became of a fingerprint's keys beyond those that were taken over.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ImportReport {
+    /// Keys without an effect on this configuration.
+    pub dead_keys: Vec<DeadKey>,
+    /// Keys that neither system documents. Fingerprints collect such keys, so they are not refused.
+    pub unknown_keys: Vec<String>,
+    /// Settings that change the result and that this program cannot compute.
+    pub unsupported: Vec<Unsupported>,
+    /// What is done otherwise than in the reference system.
+    pub notes: Vec<String>,
+}
+
+/// A key without an effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadKey {
+    /// The key, with its group.
+    pub key: String,
+    /// Why it has none.
+    pub reason: String,
+}
+
+/// A setting that changes the result and that this program cannot compute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unsupported {
+    /// The key, with its group.
+    pub key: String,
+    /// Its value, as JSON.
+    pub value: String,
+    /// What would be available.
+    pub available: String,
+}
+
+impl Unsupported {
+    /// The error of using such a configuration.
+    pub fn as_error(&self, path: &Path) -> ConfigError {
+        ConfigError::NotAvailable {
+            place: Some(Place::Fingerprint { path: path.to_owned() }),
+            key: self.key.clone(),
+            value: self.value.clone(),
+            available: self.available.clone(),
+        }
+    }
+}
+
+impl ImportReport {
+    /// One line for people: how many keys had no effect, and which.
+    pub fn summary(&self) -> Option<String> {
+        let names: Vec<&str> = self
+            .dead_keys
+            .iter()
+            .map(|dead| dead.key.as_str())
+            .chain(self.unknown_keys.iter().map(String::as_str))
+            .collect();
+        let count = names.len();
+        (count > 0).then(|| {
+            let noun = if count == 1 { "key" } else { "keys" };
+            format!("{count} {noun} without effect: {}", names.join(", "))
+        })
+    }
+}

@@ -1,0 +1,272 @@
+//! From a configuration to what runs: prices, periods, strategy, pool, experiment.
+
+use std::ops::Range;
+
+use burn::tensor::{DType, Device};
+use gradpool_market::{MINUTE_MS, PeriodSpec, Periods, PriceTable, load_range, parse_time};
+use gradpool_metrics::Metric;
+use gradpool_pools::{Pool, PoolSettings};
+use gradpool_strategy::{InitialSettings, ParameterValues, Strategy, StrategySettings, rules};
+use gradpool_trainer::{Experiment, Goal, SamplingRange, TrainSettings};
+
+use crate::config::{self, DeviceKind, Precision, ResolvedConfig};
+use crate::output::Hinted;
+
+/// Days that windows are shorter than the training period, unless the configuration says how long they are.
+const DEFAULT_START_RANGE_DAYS: usize = 7;
+
+/// Everything that a configuration stands for, ready to run.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// All prices that were loaded.
+    pub prices: PriceTable,
+    /// The periods, in rows of `prices`.
+    pub periods: Periods,
+    /// The pool on its prices, with what training climbs.
+    pub experiment: Experiment,
+    /// Device of tensors, not an autodiff one.
+    pub device: Device,
+    /// Number type of tensors.
+    pub dtype: DType,
+}
+
+impl Setup {
+    /// Loads the prices and prepares everything.
+    ///
+    /// # Errors
+    /// What configuration, prices, strategy or pool refuse.
+    pub fn new(config: &ResolvedConfig) -> anyhow::Result<Self> {
+        let spec = period_spec(config)?;
+        let prices = load_range(&config.data.source(), Some(spec.range(MINUTE_MS)))?;
+        Self::with_prices(config, prices)
+    }
+
+    /// The same with prices that are already there.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    pub fn with_prices(config: &ResolvedConfig, prices: PriceTable) -> anyhow::Result<Self> {
+        let periods = Periods::new(&period_spec(config)?, prices.grid())?;
+        let (device, dtype) = (device(config.runtime.device), dtype(config)?);
+        let pool = pool(config, &prices)?;
+        let goal = goal(config, &prices, &periods)?;
+        let experiment = Experiment::new(pool, &prices, &periods, goal, &device, dtype)?;
+        Ok(Self { prices, periods, experiment, device, dtype })
+    }
+
+    /// The strategy.
+    pub fn strategy(&self) -> &Strategy {
+        self.experiment.pool().strategy()
+    }
+
+    /// Rows that `simulate` covers: training and validation, in rows of the experiment's history. A period with an inclusive
+    /// end has one row more than values, as the reference counts them.
+    pub fn simulated_rows(&self, config: &ResolvedConfig) -> Range<usize> {
+        let rows = self.experiment.periods().train_and_validation();
+        rows.start..rows.end - usize::from(config.period.inclusive_end)
+    }
+
+    /// Where training windows may start, in rows of the experiment's history.
+    ///
+    /// # Errors
+    /// If no window fits.
+    pub fn sampling_range(&self, config: &ResolvedConfig) -> anyhow::Result<SamplingRange> {
+        let train = self.experiment.periods().train.clone();
+        let alignment = match config.train.start_alignment {
+            config::StartAlignment::Chunk => self.strategy().settings().update_interval_rows,
+            config::StartAlignment::Any => 1,
+        };
+        let window = self.experiment.goal().window_rows;
+        // The reference draws from `bout_offset` starts, the last one excluded, and its windows have one value less.
+        let rows = train.len() - 2 * usize::from(config.period.inclusive_end && config.train.start_range_min.is_some());
+        Ok(SamplingRange::within(train.start, rows, window, alignment)?)
+    }
+
+    /// The points that training starts from, one per set that the configuration gives.
+    ///
+    /// # Errors
+    /// What the strategy refuses.
+    pub fn initial_values(&self, config: &ResolvedConfig) -> anyhow::Result<Vec<ParameterValues>> {
+        let assets = self.strategy().settings().assets;
+        let section = &config.initial;
+        let given = |values: &config::PerAsset| if let config::PerAsset::Sets(sets) = values { sets.len() } else { 1 };
+        let sets = given(&section.k_per_day).max(given(&section.weights_logits));
+        let of_set = |values: &config::PerAsset, set: usize| match values {
+            config::PerAsset::All(value) => vec![*value],
+            other => other.of_set(set, assets).unwrap_or_default(),
+        };
+        (0..sets)
+            .map(|set| {
+                let initial = InitialSettings {
+                    memory_days: section.memory_days,
+                    memory_delta_days: section.memory_delta_days,
+                    k_per_day: of_set(&section.k_per_day, set),
+                    weights_logits: of_set(&section.weights_logits, set),
+                    scalar: section.scalar,
+                };
+                Ok(initial.values(self.strategy().rule(), self.strategy().settings())?)
+            })
+            .collect()
+    }
+}
+
+/// The `[train]` section in the trainer's own form.
+///
+/// # Errors
+/// If the two forms disagree, which would be a mistake of this program.
+pub fn train_settings(config: &ResolvedConfig) -> anyhow::Result<TrainSettings> {
+    let mut section = serde_json::to_value(&config.train)?;
+    if let Some(keys) = section.as_object_mut() {
+        // Its meaning is in the sampling range.
+        keys.remove("start_range_min");
+    }
+    Ok(serde_json::from_value(section)?)
+}
+
+/// The periods that the configuration names.
+///
+/// # Errors
+/// If a time cannot be read.
+pub fn period_spec(config: &ResolvedConfig) -> anyhow::Result<PeriodSpec> {
+    let period = &config.period;
+    let required = |key: &str, time: Option<&config::TimeText>| {
+        let time = time.ok_or_else(|| Hinted::new(format!("`{key}` is missing"), format!("give `{key}` a date")))?;
+        anyhow::Ok(parse_time(time.as_str())?)
+    };
+    Ok(PeriodSpec {
+        start_ms: required("period.start", period.start.as_ref())?,
+        end_ms: required("period.end", period.end.as_ref())?,
+        test_end_ms: period.test_end.as_ref().map(|time| parse_time(time.as_str())).transpose()?,
+        validation_fraction: period.validation_fraction,
+        burn_in_days: config.pool.maximum_memory_days,
+        inclusive_end: period.inclusive_end,
+        allow_short_burn_in: period.allow_short_burn_in,
+    })
+}
+
+/// The device that the configuration names.
+pub fn device(kind: DeviceKind) -> Device {
+    match kind {
+        #[cfg(feature = "ndarray")]
+        #[allow(deprecated)] // Upstream drops it with 0.23; until then it is asked for.
+        DeviceKind::Ndarray => Device::ndarray(),
+        #[cfg(feature = "wgpu")]
+        DeviceKind::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+        _ => Device::flex(),
+    }
+}
+
+fn dtype(config: &ResolvedConfig) -> anyhow::Result<DType> {
+    let kind = config.runtime.device;
+    match config.runtime.precision.unwrap_or_else(|| kind.usual_precision()) {
+        Precision::F64 if kind == DeviceKind::Wgpu => Err(Hinted::new(
+            "`runtime.precision` is \"f64\" on wgpu, whose 64-bit arithmetic is silently wrong",
+            "use `--precision f32`, or `--device cpu`",
+        )
+        .into()),
+        Precision::F64 => Ok(DType::F64),
+        Precision::F32 => Ok(DType::F32),
+    }
+}
+
+/// Minutes as whole rows of the price grid.
+fn rows_of(key: &str, minutes: f64, prices: &PriceTable) -> anyhow::Result<usize> {
+    let step = prices.grid().step_min();
+    let rows = (minutes / step).round();
+    if rows >= 1.0 && (rows * step - minutes).abs() < 1e-9 * minutes.max(1.0) {
+        return Ok(rows as usize);
+    }
+    Err(Hinted::new(
+        format!("`{key}` is {minutes} minutes, but the prices have one row every {step} minutes"),
+        format!("choose a multiple of {step}"),
+    )
+    .into())
+}
+
+/// The pool that the configuration describes.
+///
+/// # Errors
+/// What strategy or pool refuse.
+pub fn pool(config: &ResolvedConfig, prices: &PriceTable) -> anyhow::Result<Pool> {
+    let section = &config.pool;
+    let assets = prices.assets().len();
+    let step_min = prices.grid().step_min();
+    let interval = rows_of("pool.update_interval_min", section.update_interval_min, prices)?;
+    let interpolation = section.interpolation_min.unwrap_or(section.update_interval_min);
+    let bounds = match (&section.bounds.minimum, &section.bounds.maximum) {
+        (Some(minimum), Some(maximum)) => {
+            Some(gradpool_strategy::WeightBounds { minimum: minimum.clone(), maximum: maximum.clone() })
+        }
+        _ => None,
+    };
+    let settings = StrategySettings {
+        assets,
+        step_min,
+        update_interval_rows: interval,
+        interpolation_rows: rows_of("pool.interpolation_min", interpolation, prices)?,
+        interpolation: match section.interpolation {
+            config::Interpolation::Linear => gradpool_strategy::Interpolation::Linear,
+            config::Interpolation::ApproxOptimal => gradpool_strategy::Interpolation::ApproxOptimal,
+        },
+        maximum_change_per_row: section.maximum_change_per_min * step_min,
+        minimum_weight: section.minimum_weight.unwrap_or(0.1 / assets as f64),
+        maximum_memory_days: section.maximum_memory_days,
+        alternative_decay: section.alternative_decay,
+        straight_through_limits: section.straight_through_weight_limits,
+        straight_through_cap: section.straight_through_speed_cap,
+        bounds,
+        path: match section.weights {
+            config::WeightPath::Auto => gradpool_strategy::WeightPath::Auto,
+            config::WeightPath::Vectorized => gradpool_strategy::WeightPath::Vectorized,
+            config::WeightPath::Scan => gradpool_strategy::WeightPath::Scan,
+        },
+        compatibility: gradpool_strategy::Compatibility { scalar_gain_offset: section.compat.scalar_gain_offset },
+    };
+    let strategy = Strategy::new(rules::by_name(&section.rule)?, settings)?;
+    let arbitrage_interval_rows = match section.arbitrage_interval_min {
+        Some(minutes) => rows_of("pool.arbitrage_interval_min", minutes, prices)?,
+        None => 1,
+    };
+    let settings = PoolSettings {
+        initial_value: section.initial_value,
+        arbitrage_interval_rows,
+        arbitrate: section.arbitrate,
+        valuation: match section.valuation {
+            config::Valuation::Auto => gradpool_pools::Valuation::Auto,
+            config::Valuation::ClosedForm => gradpool_pools::Valuation::ClosedForm,
+            config::Valuation::StepByStep => gradpool_pools::Valuation::StepByStep,
+        },
+    };
+    Ok(Pool::new(strategy, settings)?)
+}
+
+fn goal(config: &ResolvedConfig, prices: &PriceTable, periods: &Periods) -> anyhow::Result<Goal> {
+    let train = &config.train;
+    let objective = Metric::parse(&train.objective)?;
+    let mut watched = vec![Metric::DailyLogSharpe, Metric::Returns, Metric::ReturnsOverUniformHodl];
+    let named =
+        train.selection_metric.iter().chain(train.early_stopping.iter().filter_map(|early| early.metric.as_ref()));
+    for name in named {
+        watched.push(Metric::parse(name)?);
+    }
+    watched.retain(|metric| *metric != objective);
+    watched.dedup();
+    let rows = periods.train.len();
+    let rows_per_day = prices.grid().rows_per_day();
+    let window_rows = match (train.window_days, train.start_range_min) {
+        (Some(days), _) => rows_of("train.window_days", days * 1440.0, prices)?,
+        (None, Some(minutes)) => {
+            let range = rows_of("train.start_range_min", minutes, prices)?;
+            rows.saturating_sub(range + usize::from(config.period.inclusive_end))
+        }
+        (None, None) => rows.saturating_sub(DEFAULT_START_RANGE_DAYS * rows_per_day),
+    };
+    if window_rows == 0 {
+        return Err(Hinted::new(
+            format!("the training period of {rows} rows is too short for a training window"),
+            "choose a longer period or `train.window_days`",
+        )
+        .into());
+    }
+    Ok(Goal { objective, turnover_penalty: train.turnover_penalty, window_rows, watched })
+}

@@ -1,0 +1,249 @@
+//! Fingerprints of the reference system become configurations.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::path::Path;
+
+use gradpool_cli::config::{
+    ConfigError, Interpolation, Optimiser, Overrides, PerAsset, PlateauWatch, ScheduleKind, Source, StartAlignment,
+    TimeText, Valuation, WeightPath, load,
+};
+use gradpool_cli::fingerprint::import_fingerprint;
+use serde_json::{Value, json};
+
+fn import(fingerprint: &Value) -> (gradpool_cli::config::RunConfig, gradpool_cli::fingerprint::ImportReport) {
+    import_fingerprint(&fingerprint.to_string(), Path::new("run.json")).unwrap()
+}
+
+fn dead_keys(fingerprint: &Value) -> Vec<String> {
+    import(fingerprint).1.dead_keys.into_iter().map(|dead| dead.key).collect()
+}
+
+/// Every file of a folder of golden files that holds a fingerprint: name, text.
+fn golden(folder: &str) -> Vec<(String, String)> {
+    let Some(folder) = support::shared(folder) else { return Vec::new() };
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let read = files
+        .into_iter()
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(path).unwrap()));
+    read.filter(|(_, text)| text.contains("\"run_fingerprint\"")).collect()
+}
+
+#[test]
+fn every_golden_case_is_understood_whole() {
+    for (name, text) in golden("golden/cases").into_iter().chain(golden("golden/train")) {
+        let (config, report) =
+            import_fingerprint(&text, Path::new(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(report.unknown_keys.is_empty(), "{name}: {:?}", report.unknown_keys);
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let fingerprint = &document["run_fingerprint"];
+        assert_eq!(config.pool.update_interval_min, fingerprint["chunk_period"].as_f64().unwrap(), "{name}");
+        assert_eq!(config.pool.fee_rate, fingerprint["fees"].as_f64().unwrap(), "{name}");
+        assert_eq!(config.pool.rule, fingerprint["rule"].as_str().unwrap(), "{name}");
+        assert_eq!(config.train.objective, fingerprint["return_val"].as_str().unwrap(), "{name}");
+        assert_eq!(json!(config.data.assets), fingerprint["tokens"], "{name}");
+        assert!(config.period.inclusive_end, "{name}");
+        let costs = ["arb_fees", "gas_cost", "price_noise_sigma"];
+        let costly = costs.iter().any(|key| fingerprint[key] != json!(0.0)) || fingerprint["do_trades"] == json!(true);
+        assert!(!costly || !report.unsupported.is_empty(), "{name}: a cost is ignored");
+    }
+}
+
+#[test]
+fn golden_momentum_cases_without_costs_can_be_run() {
+    let folder = support::shared("golden/cases");
+    for (name, text) in golden("golden/cases") {
+        let fingerprint = serde_json::from_str::<Value>(&text).unwrap()["run_fingerprint"].clone();
+        let free =
+            ["fees", "arb_fees", "gas_cost", "price_noise_sigma"].iter().all(|key| fingerprint[key] == json!(0.0));
+        let plain = fingerprint["rule"] == "momentum" && free && fingerprint["do_trades"] == json!(false);
+        let source = Source::File(folder.as_ref().unwrap().join(format!("{name}.json")));
+        match load(&source, &Overrides::default()) {
+            Ok(loaded) => {
+                assert!(plain, "{name} has something that is not computed");
+                assert_eq!(loaded.config.name, name);
+                assert!(!loaded.import.unwrap().dead_keys.is_empty());
+            }
+            Err(ConfigError::NotAvailable { key, .. }) => assert!(!plain, "{name}: {key}"),
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn an_empty_fingerprint_is_the_reference_systems_default() {
+    for empty in [json!({}), json!({ "fees": null, "tokens": null, "optimisation_settings": null })] {
+        let (config, report) = import(&empty);
+        assert_eq!(config.data.assets, ["BTC", "ETH", "USDC"]);
+        assert_eq!(config.pool.rule, "mean_reversion_channel");
+        assert_eq!(config.period.start, Some(TimeText::from("2023-01-01 00:00:00")));
+        assert_eq!(config.period.end, Some(TimeText::from("2023-06-01 00:00:00")));
+        assert_eq!(config.period.validation_fraction, 0.2);
+        assert_eq!((config.train.iterations, config.train.batch_size, config.train.parameter_sets), (1000, 8, 4));
+        assert_eq!((config.train.learning_rate, config.train.weight_decay), (0.1, Some(0.01)));
+        assert_eq!((config.train.clip_norm, config.train.start_range_min), (10.0, Some(10_080.0)));
+        assert_eq!(config.train.early_stopping.unwrap().patience, 200);
+        assert_eq!(config.pool.interpolation_min, Some(1440.0));
+        assert_eq!(report.dead_keys, []);
+        assert_eq!(report.unsupported, []);
+    }
+}
+
+#[test]
+fn every_key_with_an_effect_is_taken_over() {
+    let settings = json!({
+        "optimiser": "adam", "base_lr": 0.02, "lr_schedule_type": "warmup_cosine", "lr_decay_ratio": 10,
+        "warmup_steps": 5, "clip_norm": 3, "n_iterations": 77, "batch_size": 4, "n_parameter_sets": 2,
+        "noise_scale": 0.3, "initial_random_key": 9, "force_scalar": true, "early_stopping": false,
+        "early_stopping_metric": "sharpe", "val_fraction": 0.1, "sample_method": "stratified",
+        "use_plateau_decay": true, "decay_lr_plateau": 11, "decay_lr_ratio": 0.5,
+        "per_param_noise_scale": { "log_k": 0.7 },
+    });
+    let mut fingerprint = json!({
+        "rule": "momentum", "tokens": ["BTC", "ETH"], "initial_pool_value": 5e5, "fees": 0.003, "chunk_period": 60,
+        "weight_interpolation_period": 30, "weight_interpolation_method": "approx_optimal",
+        "weight_calculation_method": "scan", "maximum_change": 1e-3, "minimum_weight": 0.05, "max_memory_days": 30,
+        "arb_frequency": 5, "do_arb": false, "use_alt_lamb": true, "ste_max_change": true, "ste_min_max_weight": true,
+        "use_fused_reserves": false, "return_val": "calmar", "bout_offset": 2880, "turnover_penalty": 0.5,
+        "initial_memory_length": 7, "initial_memory_length_delta": 2, "initial_k_per_day": 30,
+        "initial_weights_logits": [0.1, 0.2], "endTestDateString": "2023-07-01 00:00:00",
+    });
+    fingerprint["optimisation_settings"] = settings;
+    let (config, report) = import(&fingerprint);
+    let pool = &config.pool;
+    assert_eq!((pool.initial_value, pool.fee_rate, pool.update_interval_min), (5e5, 0.003, 60.0));
+    assert_eq!((pool.interpolation_min, pool.interpolation), (Some(30.0), Interpolation::ApproxOptimal));
+    assert_eq!((pool.weights, pool.valuation), (WeightPath::Scan, Valuation::StepByStep));
+    assert_eq!((pool.maximum_change_per_min, pool.minimum_weight, pool.maximum_memory_days), (1e-3, Some(0.05), 30.0));
+    assert_eq!((pool.arbitrage_interval_min, pool.arbitrate, pool.alternative_decay), (Some(5.0), false, true));
+    assert!(pool.straight_through_speed_cap && pool.straight_through_weight_limits);
+    let train = &config.train;
+    assert_eq!(
+        (train.objective.as_str(), train.start_range_min, train.turnover_penalty),
+        ("calmar", Some(2880.0), 0.5)
+    );
+    assert_eq!((train.optimiser, train.learning_rate, train.weight_decay), (Optimiser::Adam, 0.02, None));
+    assert_eq!((train.schedule.kind, train.schedule.decay_ratio), (ScheduleKind::WarmupCosine, 10.0));
+    assert_eq!((train.schedule.warmup_steps, train.clip_norm, train.iterations), (5, 3.0, 77));
+    assert_eq!((train.batch_size, train.parameter_sets, train.noise_scale), (4, 2, 0.3));
+    assert_eq!((train.start_alignment, train.leaf_noise_scale["log_k"]), (StartAlignment::Any, 0.7));
+    assert_eq!(train.early_stopping, None);
+    assert_eq!(train.selection_metric.as_deref(), Some("daily_sharpe"), "period metrics have names of their own");
+    let plateau = train.plateau.unwrap();
+    assert_eq!((plateau.watch, plateau.patience, plateau.factor), (PlateauWatch::Objective, 11, 0.5));
+    let initial = &config.initial;
+    assert_eq!((initial.memory_days, initial.memory_delta_days, initial.scalar), (7.0, 2.0, true));
+    assert_eq!(initial.k_per_day, PerAsset::All(30.0));
+    assert_eq!((config.runtime.seed, config.period.validation_fraction), (9, 0.1));
+    assert_eq!(config.period.test_end, Some(TimeText::from("2023-07-01 00:00:00")));
+    assert_eq!(report.unknown_keys, Vec::<String>::new());
+    assert_eq!(report.unsupported, []);
+}
+
+#[test]
+fn values_per_asset_follow_their_ticker_when_assets_are_sorted() {
+    let (config, report) = import(&json!({
+        "rule": "bounded__momentum", "tokens": ["USDC", "BTC", "ETH"],
+        "initial_weights_logits": [1, 2, 3], "initial_k_per_day": [[10, 20, 30], [11, 21, 31]],
+        "learnable_bounds_settings": { "min_weights_per_asset": [0.1, 0.2, 0.3], "max_weights_per_asset": null },
+    }));
+    assert_eq!(config.data.assets, ["BTC", "ETH", "USDC"]);
+    assert_eq!(config.initial.weights_logits, PerAsset::Assets(vec![2.0, 3.0, 1.0]));
+    assert_eq!(config.initial.k_per_day, PerAsset::Sets(vec![vec![20.0, 30.0, 10.0], vec![21.0, 31.0, 11.0]]));
+    assert_eq!(config.pool.bounds.minimum, Some(vec![0.2, 0.3, 0.1]));
+    assert!(report.notes.iter().any(|note| note.contains("alphabetical")), "{:?}", report.notes);
+}
+
+#[test]
+fn sgd_is_the_bare_one_of_the_reference_system() {
+    let fingerprint = json!({ "optimisation_settings": {
+        "optimiser": "sgd", "decay_lr_plateau": 2, "decay_lr_ratio": 0.5, "min_lr": 1e-6, "clip_norm": 10, "weight_decay": 0.1,
+    } });
+    let (config, _) = import(&fingerprint);
+    let plateau = config.train.plateau.unwrap();
+    assert_eq!((plateau.watch, plateau.patience, plateau.minimum_learning_rate), (PlateauWatch::Metric, 2, 1e-6));
+    assert_eq!((config.train.clip_norm, config.train.weight_decay), (0.0, None));
+    assert_eq!((config.train.schedule.kind, config.train.evaluate_every), (ScheduleKind::Constant, Some(1)));
+    let dead = dead_keys(&fingerprint);
+    assert_eq!(dead, ["optimisation_settings.clip_norm", "optimisation_settings.weight_decay"]);
+}
+
+#[test]
+fn keys_without_effect_are_listed_and_unknown_ones_too() {
+    let fingerprint = json!({
+        "rule": "momentum", "freq": "minute", "arb_quality": 0.5, "noise_trader_ratio": 1.5, "my_own_note": 3,
+        "optimisation_settings": { "n_cycles": 5, "min_lr": 1e-6, "bfgs_settings": { "maxiter": 3 }, "typo": 1 },
+    });
+    let (_, report) = import(&fingerprint);
+    let mut dead = dead_keys(&fingerprint);
+    dead.sort();
+    let inner = |key: &str| format!("optimisation_settings.{key}");
+    assert_eq!(
+        dead,
+        ["arb_quality", "freq", "noise_trader_ratio", &inner("bfgs_settings"), &inner("min_lr"), &inner("n_cycles")]
+    );
+    assert_eq!(report.unknown_keys, ["optimisation_settings.typo", "my_own_note"]);
+    assert!(report.summary().unwrap().starts_with("8 keys without effect: "));
+}
+
+#[test]
+fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
+    for (key, value) in [
+        ("gas_cost", json!(2.0)),
+        ("arb_fees", json!(0.0005)),
+        ("price_noise_sigma", json!(0.1)),
+        ("do_trades", json!(true)),
+        ("subsidary_pools", json!([{ "rule": "hodl" }])),
+        ("n_ensemble_members", json!(3)),
+    ] {
+        let (_, report) = import(&json!({ key: value, "rule": "momentum" }));
+        assert_eq!(report.unsupported.len(), 1, "{key}");
+        let message = report.unsupported[0].as_error(Path::new("run.json")).to_string();
+        assert!(message.contains(key) && message.contains("not available"), "{message}");
+    }
+    for (key, value) in [
+        ("method", "bfgs"),
+        ("training_data_kind", "mc"),
+        ("parameter_init_method", "sobol"),
+        ("sample_method", "exponential"),
+    ] {
+        let (_, report) = import(&json!({ "optimisation_settings": { key: value } }));
+        assert_eq!(report.unsupported[0].key, format!("optimisation_settings.{key}"));
+    }
+    let (_, report) = import(&json!({ "fees": 0.003, "protocol_fee_split": 0.25 }));
+    assert_eq!(report.unsupported[0].key, "protocol_fee_split");
+}
+
+#[test]
+fn wrong_types_name_key_value_and_what_is_expected() {
+    for (fingerprint, message) in [
+        (json!({ "fees": "free" }), "run.json: `fees` is \"free\"; expected a finite number"),
+        (json!({ "tokens": "BTC" }), "run.json: `tokens` is \"BTC\"; expected a list of text"),
+        (json!({ "weight_calculation_method": "fft" }), "expected one of auto, vectorized, scan"),
+        (json!({ "optimisation_settings": { "n_iterations": 1.5 } }), "`optimisation_settings.n_iterations` is 1.5"),
+        (json!({ "optimisation_settings": [] }), "`optimisation_settings` is []; expected an object"),
+        (json!([1, 2]), "a fingerprint is a JSON object"),
+    ] {
+        let error = import_fingerprint(&fingerprint.to_string(), Path::new("run.json")).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+    let error = import_fingerprint("{\n  \"fees\": 1,\n", Path::new("run.json")).unwrap_err().to_string();
+    assert!(error.starts_with("run.json:3:"), "{error}");
+}
+
+#[test]
+fn set_applies_on_top_of_a_fingerprint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.json");
+    std::fs::write(&path, json!({ "rule": "momentum", "fees": 0.003 }).to_string()).unwrap();
+    let source = Source::File(path);
+    let error = load(&source, &Overrides::default()).unwrap_err().to_string();
+    assert!(error.contains("`pool.fee_rate` = 0.003 is not available"), "{error}");
+    let set = ["pool.fee_rate=0", "train.iterations=12"].map(str::to_owned).to_vec();
+    let loaded = load(&source, &Overrides { set, ..Overrides::default() }).unwrap();
+    assert_eq!((loaded.config.pool.fee_rate, loaded.config.train.iterations), (0.0, 12));
+    assert_eq!(loaded.config.data.directory, folder.path().canonicalize().unwrap());
+}

@@ -1,0 +1,56 @@
+//! The prices that configurations ask for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::path::Path;
+
+use gradpool_cli::config::{Overrides, Source, load};
+use gradpool_cli::setup::Setup;
+use gradpool_market::format_time;
+
+fn setup(source: Source, overrides: &Overrides) -> Setup {
+    Setup::new(&load(&source, overrides).unwrap().config).unwrap()
+}
+
+#[test]
+fn the_built_in_configuration_runs_on_the_bundled_prices() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/momentum.toml");
+    let prices = setup(Source::File(file), &Overrides::default());
+    let (table, periods) = (&prices.prices, &prices.periods);
+    assert_eq!(table.assets(), ["BTC", "ETH", "LTC"]);
+    assert_eq!(format_time(table.grid().time_ms(0)), "2017-11-09 00:00:00");
+    assert_eq!((periods.origin, periods.train.start, periods.burn_in_days), (0, 60, 60));
+    assert_eq!(periods.train.len() + periods.validation.clone().unwrap().len(), 327);
+    assert_eq!(periods.validation.clone().unwrap().len(), 65);
+    assert_eq!(format_time(table.grid().time_ms(periods.test.clone().unwrap().start)), "2018-12-01 00:00:00");
+    assert_eq!(periods.test.clone().unwrap().end, table.rows());
+    assert_eq!((0..3).map(|asset| table.filled_count(asset)).sum::<usize>(), 0);
+}
+
+#[test]
+fn without_a_configuration_the_bundled_prices_are_found_from_any_folder() {
+    assert_eq!(setup(Source::Default, &Overrides::default()).prices.assets(), ["BTC", "ETH", "LTC"]);
+}
+
+#[test]
+fn a_fingerprint_gets_the_rows_that_the_reference_system_simulated() {
+    let (Some(cases), Some(prices)) = (support::shared("golden/cases"), support::shared("golden/prices")) else {
+        return;
+    };
+    for name in ["mom_vec_1440_zero", "mom_ragged", "mom_offset_start"] {
+        let path = cases.join(format!("{name}.json"));
+        let case: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let overrides = Overrides {
+            data: Some(prices.clone()),
+            set: vec!["period.validation_fraction=0".to_owned()],
+            ..Overrides::default()
+        };
+        let loaded = setup(Source::File(path), &overrides);
+        let (table, periods) = (&loaded.prices, &loaded.periods);
+        let data = &case["data"];
+        assert_eq!(table.grid().time_ms(periods.origin), data["first_unix_ms"].as_i64().unwrap(), "{name}");
+        assert_eq!((periods.train.start - periods.origin) as u64, data["start_idx"].as_u64().unwrap(), "{name}");
+        assert_eq!(periods.train.len() as u64, data["bout_length"].as_u64().unwrap(), "{name}");
+    }
+}

@@ -1,0 +1,47 @@
+//! One autodiff node for any primitive.
+
+use super::{HostBackend, Primitive, PrimitiveInputs, PrimitiveOps, host};
+use burn::backend::Autodiff;
+use burn::backend::autodiff::{
+    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind},
+};
+use burn::backend::tensor::FloatTensor;
+use std::marker::PhantomData;
+
+#[derive(Debug)]
+struct Adjoint<P>(PhantomData<P>);
+
+impl<B: HostBackend, P: Primitive<N>, const N: usize> Backward<B, N> for Adjoint<P> {
+    /// The primitive, its inputs and its output; the tensors are shared, not copied.
+    type State = (P, [FloatTensor<B>; N], FloatTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let cotangent = gradients.consume::<B>(&ops.node);
+        let (primitive, inputs, output) = ops.state;
+        let wanted = ops.parents.each_ref().map(Option::is_some);
+        let found = host::backward::<B, P, N>(&primitive, inputs, output, cotangent, wanted);
+        for (parent, gradient) in ops.parents.into_iter().zip(found) {
+            if let (Some(parent), Some(gradient)) = (parent, gradient) {
+                gradients.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: HostBackend + PrimitiveOps, C: CheckpointStrategy> PrimitiveOps for Autodiff<B, C> {
+    fn fused<P: Primitive<N>, const N: usize>(primitive: P, inputs: PrimitiveInputs<Self>) -> FloatTensor<Self> {
+        let inputs = inputs.into_array::<N>();
+        // The guards keep the parents alive until this node is registered.
+        let guards = inputs.each_ref().map(|input| input.node());
+        let inputs = inputs.map(|input| input.into_primitive());
+        match Adjoint::<P>(PhantomData).prepare::<C>(guards).compute_bound().stateful() {
+            OpsKind::Tracked(preparation) => {
+                let output = host::forward::<B, P, N>(&primitive, inputs.clone());
+                preparation.finish((primitive, inputs, output.clone()), output)
+            }
+            OpsKind::UnTracked(preparation) => preparation.finish(host::forward::<B, P, N>(&primitive, inputs)),
+        }
+    }
+}

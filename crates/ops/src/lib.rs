@@ -1,0 +1,31 @@
+//! Differentiable primitives of dynamic-weight pools, as an extension of burn's CPU backends.
+//!
+//! Every sequential piece of the pipeline is one primitive, in one folder: `mod.rs` (formula,
+//! shapes, adjoint, source and the public function), `reference.rs` (plain burn tensor operations
+//! with burn's own gradient; slow and obviously right) and `cpu.rs` (fused loops over slices and the
+//! backward pass written by hand).
+//!
+//! | primitive | does |
+//! |---|---|
+//! | [`recurrence()`] | `y_t = decay * y_{t-1} + u_t`, in order or in blocks |
+//! | [`guardrails()`] | coarse weights: normalised, bounded, with minimum weight and speed cap |
+//! | [`growth()`] | logarithm of a zero-fee pool's value along linear weight blocks, in closed form |
+//! | [`growth_steps()`] | the same, row by row, for any interpolation |
+//! | [`interpolate()`] | weights at every row between coarse weights |
+//!
+//! On a CPU backend (see [`has_fused_kernels`]) a primitive runs its fused form; elsewhere the
+//! public function runs the reference form on the tensors' own device.
+
+pub mod backend;
+pub mod growth;
+pub mod growth_steps;
+pub mod guardrails;
+pub mod interpolation;
+pub mod recurrence;
+
+pub use backend::has_fused_kernels;
+pub use growth::{GrowthPlan, PlanError, Segment, Span, growth};
+pub use growth_steps::{StepsPlan, growth_steps};
+pub use guardrails::guardrails;
+pub use interpolation::{Interpolation, PathLayout, interpolate, interpolate_block};
+pub use recurrence::{RecurrenceForm, RecurrenceOptions, recurrence};

@@ -1,0 +1,364 @@
+//! A pool: a strategy and how its value is computed.
+
+use std::sync::Arc;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use gradpool_market::PriceTable;
+use gradpool_ops::growth::{GrowthPlan, growth};
+use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
+use gradpool_ops::interpolation::{Interpolation, PathLayout};
+use gradpool_strategy::{ParameterSets, Strategy, Windows};
+
+use crate::error::PoolError;
+use crate::layout::RowLayout;
+use crate::log_prices::LogPrices;
+use crate::run::PoolRun;
+use crate::settings::{PoolSettings, Valuation};
+
+/// A strategy and the pool around it.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    strategy: Strategy,
+    settings: PoolSettings,
+}
+
+/// A price table with what every run over it shares: coarse prices on the device, log prices and their prefix sums.
+#[derive(Clone, Debug)]
+pub struct PricedHistory {
+    prices: Arc<PriceTable>,
+    logs: LogPrices,
+    coarse: Tensor<3>,
+}
+
+impl PricedHistory {
+    /// The prices.
+    pub fn prices(&self) -> &PriceTable {
+        &self.prices
+    }
+
+    /// Device on which coarse prices lie; never an autodiff device.
+    pub fn device(&self) -> Device {
+        self.coarse.device()
+    }
+
+    /// Number type of tensors.
+    pub fn dtype(&self) -> DType {
+        self.coarse.dtype()
+    }
+
+    /// Prices of one row per window, repeated for every set: `[sets * windows, assets]`.
+    pub(crate) fn rows_of(&self, sets: usize, rows: impl Iterator<Item = usize> + Clone, device: &Device) -> Tensor<2> {
+        let per_set: Vec<f64> = rows.flat_map(|row| self.prices.row(row).iter().copied()).collect();
+        let assets = self.prices.assets().len();
+        let windows = per_set.len() / assets;
+        let data = TensorData::new(per_set, [windows, assets]);
+        Tensor::<2>::from_data(data, (device, self.dtype())).repeat_dim(0, sets)
+    }
+}
+
+impl Pool {
+    /// Joins a strategy and pool settings.
+    ///
+    /// # Errors
+    /// [`PoolError::Setting`] for settings out of range.
+    pub fn new(strategy: Strategy, settings: PoolSettings) -> Result<Self, PoolError> {
+        settings.validate()?;
+        Ok(Self { strategy, settings })
+    }
+
+    /// The strategy.
+    pub fn strategy(&self) -> &Strategy {
+        &self.strategy
+    }
+
+    /// The settings around the strategy.
+    pub fn settings(&self) -> &PoolSettings {
+        &self.settings
+    }
+
+    /// The same pool with its value computed in another way.
+    #[must_use]
+    pub fn with_valuation(mut self, valuation: Valuation) -> Self {
+        self.settings.valuation = valuation;
+        self
+    }
+
+    /// Computes what all runs over one price table share. `device` is a plain device; runs whose parameters are on the
+    /// autodiff form of it are differentiable.
+    ///
+    /// # Errors
+    /// [`PoolError::Assets`] if the table has another number of assets than the strategy.
+    pub fn history(&self, prices: Arc<PriceTable>, device: &Device, dtype: DType) -> Result<PricedHistory, PoolError> {
+        let (expected, found) = (self.strategy.settings().assets, prices.assets().len());
+        if expected != found {
+            return Err(PoolError::Assets { expected, found });
+        }
+        let coarse = self.strategy.coarse_prices(prices.prices(), &device.clone().inner(), dtype);
+        let logs = LogPrices::new(&prices, self.settings.arbitrage_interval_rows);
+        Ok(PricedHistory { prices, logs, coarse })
+    }
+
+    /// Rule outputs `[sets, N - 1, assets]` over the whole history.
+    pub fn rule_outputs(&self, history: &PricedHistory, parameters: &ParameterSets) -> Tensor<3> {
+        let device = parameters.leaves.values().next().map_or_else(|| history.device(), Tensor::device);
+        self.strategy.rule_outputs(parameters, &on_device(&history.coarse, &device))
+    }
+
+    /// Runs every parameter set over every window and returns values at `samples`, rows of the window in rising order.
+    ///
+    /// # Errors
+    /// [`PoolError::Window`] for windows beyond the prices, [`PoolError::Strategy`] where the strategy refuses, and
+    /// [`PoolError::NoClosedForm`] if the closed form is forced where it does not apply.
+    pub fn run(
+        &self,
+        history: &PricedHistory,
+        parameters: &ParameterSets,
+        windows: &Windows,
+        samples: &[usize],
+    ) -> Result<PoolRun, PoolError> {
+        let available = history.prices.rows();
+        for &start in &windows.starts {
+            if start + windows.rows > available || windows.rows == 0 {
+                return Err(PoolError::Window { start, rows: windows.rows, available });
+            }
+        }
+        let outputs = self.rule_outputs(history, parameters);
+        let positions = self.strategy.coarse_weights(parameters, outputs, windows)?;
+        let device = positions.device();
+        let sets = parameters.sets();
+        let first_prices = history.rows_of(sets, windows.starts.iter().copied(), &device);
+        let last_prices = history.rows_of(sets, windows.starts.iter().map(|start| start + windows.rows - 1), &device);
+        let layout = self.path_layout(windows);
+        let first_weights = interpolated(&positions, &PathLayout { rows: 1, stride: 1, ..layout });
+        let initial_reserves = first_weights * self.settings.initial_value / first_prices.clone();
+        let values = if self.settings.arbitrate {
+            self.arbitraged_values(history, &positions, windows, samples)?
+        } else {
+            held_values(history, &initial_reserves, windows, samples)
+        };
+        Ok(PoolRun {
+            values,
+            sample_rows: samples.to_vec(),
+            positions,
+            initial_reserves,
+            first_prices,
+            last_prices,
+            windows: windows.clone(),
+            layout,
+        })
+    }
+
+    /// How the rows of a window lie in update intervals.
+    pub fn path_layout(&self, windows: &Windows) -> PathLayout {
+        let settings = self.strategy.settings();
+        PathLayout {
+            block_rows: settings.update_interval_rows,
+            ramp_rows: settings.interpolation_rows,
+            interpolation: settings.interpolation,
+            constant_first_block: true,
+            rows: windows.rows,
+            stride: self.settings.arbitrage_interval_rows,
+        }
+    }
+
+    fn row_layout(&self, windows: &Windows) -> RowLayout {
+        let settings = self.strategy.settings();
+        RowLayout {
+            rows: windows.rows,
+            interval_rows: settings.update_interval_rows,
+            interpolation_rows: settings.interpolation_rows,
+            stride: self.settings.arbitrage_interval_rows,
+        }
+    }
+
+    /// Why values cannot be computed a whole block at a time, if so.
+    fn closed_form_obstacle(&self, layout: &RowLayout) -> Option<String> {
+        if self.strategy.settings().interpolation != Interpolation::Linear {
+            return Some("weights do not move along a line".into());
+        }
+        (!layout.has_closed_form()).then(|| {
+            format!(
+                "an arbitrage every {} rows does not divide the update interval ({} rows) and the interpolation ({} rows)",
+                layout.stride, layout.interval_rows, layout.interpolation_rows
+            )
+        })
+    }
+
+    /// Values `[sets * windows, samples]` of a pool that is arbitraged every stride.
+    fn arbitraged_values(
+        &self,
+        history: &PricedHistory,
+        positions: &Tensor<3>,
+        windows: &Windows,
+        samples: &[usize],
+    ) -> Result<Tensor<2>, PoolError> {
+        let layout = self.row_layout(windows);
+        let mut visited: Vec<usize> = samples.iter().map(|&row| layout.visited(row)).collect();
+        visited.dedup();
+        let obstacle = self.closed_form_obstacle(&layout);
+        let closed = match (self.settings.valuation, obstacle) {
+            (Valuation::ClosedForm, Some(reason)) => return Err(PoolError::NoClosedForm { reason }),
+            (Valuation::ClosedForm, None) => true,
+            (Valuation::StepByStep, _) | (Valuation::Auto, Some(_)) => false,
+            // Where most rows are wanted, one pass over them costs less than as many segments.
+            (Valuation::Auto, None) => visited.len() * 2 < layout.visits(),
+        };
+        let log_growth = if closed {
+            self.closed_form(history, positions, windows, &visited)?
+        } else {
+            let all = self.step_by_step(history, positions, windows)?;
+            if visited.len() == layout.visits() {
+                all
+            } else {
+                pick(all, visited.iter().map(|row| row / layout.stride))
+            }
+        };
+        let values = log_growth.exp() * self.settings.initial_value;
+        if samples == visited {
+            return Ok(values);
+        }
+        Ok(self.carried_values(history, positions, windows, samples, &visited, values))
+    }
+
+    /// `ln(V / V_0)` at visited rows by the closed form of spec 12.1.
+    fn closed_form(
+        &self,
+        history: &PricedHistory,
+        positions: &Tensor<3>,
+        windows: &Windows,
+        visited: &[usize],
+    ) -> Result<Tensor<2>, PoolError> {
+        let [batch, _, assets] = positions.dims();
+        let zero = || Tensor::<2>::zeros([batch, 1], (&positions.device(), positions.dtype()));
+        let (leading, rest) = match visited.split_first() {
+            Some((0, rest)) => (true, rest),
+            _ => (false, visited),
+        };
+        if rest.is_empty() {
+            return Ok(zero());
+        }
+        let layout = self.row_layout(windows);
+        let (segments, breaks) = layout.segments(rest);
+        let size = windows.starts.len() * segments.len() * assets;
+        let (mut s0, mut s1) = (Vec::with_capacity(size), Vec::with_capacity(size));
+        for start in &windows.starts {
+            for (segment, row) in segments.iter().zip(&breaks) {
+                history.logs.push_sums(start + row, segment.steps as usize, &mut s0, &mut s1);
+            }
+        }
+        let plan = GrowthPlan::new(segments, layout.interpolation_rows as u32, windows.starts.len(), assets, s0, s1)
+            .map_err(|error| PoolError::Plan(error.to_string()))?;
+        let growth = growth(positions.clone(), &Arc::new(plan));
+        Ok(if leading { Tensor::cat(vec![zero(), growth], 1) } else { growth })
+    }
+
+    /// `ln(V / V_0)` at every visited row, one after another.
+    fn step_by_step(
+        &self,
+        history: &PricedHistory,
+        positions: &Tensor<3>,
+        windows: &Windows,
+    ) -> Result<Tensor<2>, PoolError> {
+        let assets = positions.dims()[2];
+        let layout = self.path_layout(windows);
+        let mut log_prices = Vec::with_capacity(windows.starts.len() * layout.visited() * assets);
+        for start in &windows.starts {
+            for visit in 0..layout.visited() {
+                log_prices.extend_from_slice(history.logs.row(start + visit * layout.stride));
+            }
+        }
+        let plan = StepsPlan::new(layout, windows.starts.len(), assets, log_prices)
+            .map_err(|error| PoolError::Plan(error.to_string()))?;
+        Ok(growth_steps(positions.clone(), &Arc::new(plan)))
+    }
+
+    /// Values at rows between two arbitrages: the reserves of the last one at the row's own prices.
+    fn carried_values(
+        &self,
+        history: &PricedHistory,
+        positions: &Tensor<3>,
+        windows: &Windows,
+        samples: &[usize],
+        visited: &[usize],
+        values: Tensor<2>,
+    ) -> Tensor<2> {
+        let layout = self.row_layout(windows);
+        let device = positions.device();
+        let weights = interpolated_rows(positions, &self.path_layout(windows), visited);
+        let [batch, _, assets] = positions.dims();
+        let sets = batch / windows.starts.len();
+        let index: Vec<usize> =
+            samples.iter().map(|&row| visited.partition_point(|&visit| visit < layout.visited(row))).collect();
+        let mut ratios = Vec::with_capacity(windows.starts.len() * samples.len() * assets);
+        for start in &windows.starts {
+            for &row in samples {
+                let (now, then) = (history.prices.row(start + row), history.prices.row(start + layout.visited(row)));
+                ratios.extend(now.iter().zip(then).map(|(now, then)| now / then));
+            }
+        }
+        let shape = [windows.starts.len(), samples.len(), assets];
+        let ratios = Tensor::<3>::from_data(TensorData::new(ratios, shape), (&device, values.dtype()));
+        let weights = pick(weights, index.iter().copied());
+        let drift: Tensor<2> = (weights * ratios.repeat_dim(0, sets)).sum_dim(2).squeeze_dim(2);
+        pick(values, index.into_iter()) * drift
+    }
+}
+
+/// Moves a constant to the device of the parameters: from plain to autodiff where they are tracked.
+fn on_device(tensor: &Tensor<3>, device: &Device) -> Tensor<3> {
+    if tensor.device() == *device { tensor.clone() } else { Tensor::from_inner(tensor.clone()) }
+}
+
+/// Weights `[batch, assets]` at the first row of a layout.
+fn interpolated(positions: &Tensor<3>, layout: &PathLayout) -> Tensor<2> {
+    gradpool_ops::interpolate(positions.clone(), layout).squeeze_dim(1)
+}
+
+/// Weights `[batch, rows, assets]` at rows that arbitrage visits.
+pub(crate) fn interpolated_rows(positions: &Tensor<3>, layout: &PathLayout, rows: &[usize]) -> Tensor<3> {
+    let [batch, _, assets] = positions.dims();
+    if layout.interpolation != Interpolation::Linear {
+        let all = gradpool_ops::interpolate(positions.clone(), layout);
+        return pick(all, rows.iter().map(|row| row / layout.stride));
+    }
+    // A line needs its two ends only: w = x + share (e - x).
+    let place = |row: usize| {
+        let (interval, offset) = (row / layout.block_rows, row % layout.block_rows);
+        match interval {
+            0 => (0, 0, 0.0),
+            _ if offset == 0 => (interval - 1, interval - 1, 0.0),
+            _ if offset < layout.ramp_rows => (interval - 1, interval, offset as f64 / layout.ramp_rows as f64),
+            _ => (interval, interval, 0.0),
+        }
+    };
+    let places: Vec<(usize, usize, f64)> = rows.iter().map(|&row| place(row)).collect();
+    let start = pick(positions.clone(), places.iter().map(|place| place.0));
+    let end = pick(positions.clone(), places.iter().map(|place| place.1));
+    let shares: Vec<f64> = places.iter().map(|place| place.2).collect();
+    let data = TensorData::new(shares, [1, rows.len(), 1]);
+    let shares = Tensor::<3>::from_data(data, (&positions.device(), positions.dtype()));
+    start.clone() + (end - start) * shares.expand([batch, rows.len(), assets])
+}
+
+/// Entries of dimension 1 by index.
+pub(crate) fn pick<const D: usize>(tensor: Tensor<D>, indices: impl Iterator<Item = usize>) -> Tensor<D> {
+    let indices: Vec<i64> = indices.map(|index| index as i64).collect();
+    let count = indices.len();
+    let indices = Tensor::<1, burn::tensor::Int>::from_data(TensorData::new(indices, [count]), &tensor.device());
+    tensor.select(1, indices)
+}
+
+/// Values `[sets * windows, samples]` of reserves `[sets * windows, assets]` that nobody trades against.
+fn held_values(history: &PricedHistory, reserves: &Tensor<2>, windows: &Windows, samples: &[usize]) -> Tensor<2> {
+    let [batch, assets] = reserves.dims();
+    let mut prices = Vec::with_capacity(windows.starts.len() * samples.len() * assets);
+    for start in &windows.starts {
+        for row in samples {
+            prices.extend_from_slice(history.prices.row(start + row));
+        }
+    }
+    let shape = [windows.starts.len(), samples.len(), assets];
+    let prices = Tensor::<3>::from_data(TensorData::new(prices, shape), (&reserves.device(), reserves.dtype()));
+    let prices = prices.repeat_dim(0, batch / windows.starts.len());
+    (prices * reserves.clone().unsqueeze_dim::<3>(1)).sum_dim(2).squeeze_dim(2)
+}

@@ -1,0 +1,122 @@
+//! The result of running a pool.
+
+use burn::tensor::{Tensor, TensorData};
+use gradpool_ops::interpolation::{Interpolation, PathLayout};
+use gradpool_strategy::Windows;
+
+use crate::pool::{Pool, PricedHistory, interpolated_rows};
+
+/// Values of every parameter set over every window at the sampled rows. The batch is set-major:
+/// entry `set * windows + window`.
+#[derive(Clone, Debug)]
+pub struct PoolRun {
+    /// Value in USD, `[sets * windows, samples]`.
+    pub values: Tensor<2>,
+    /// The sampled rows of the window.
+    pub sample_rows: Vec<usize>,
+    /// Coarse weights, `[sets * windows, ramps + 1, assets]`.
+    pub positions: Tensor<3>,
+    /// Reserves at the first row, `[sets * windows, assets]`.
+    pub initial_reserves: Tensor<2>,
+    /// Prices at the first row, `[sets * windows, assets]`.
+    pub first_prices: Tensor<2>,
+    /// Prices at the last row, `[sets * windows, assets]`.
+    pub last_prices: Tensor<2>,
+    /// The windows.
+    pub windows: Windows,
+    /// How their rows lie in update intervals.
+    pub layout: PathLayout,
+}
+
+/// Everything about every row of a window, for output and checks: a step costs what it takes to write it down.
+#[derive(Clone, Debug)]
+pub struct DenseSeries {
+    /// Weights the pool was set to, `[batch, rows, assets]`.
+    pub weights: Tensor<3>,
+    /// Reserves, `[batch, rows, assets]`: those of the last arbitrage.
+    pub reserves: Tensor<3>,
+    /// Prices, `[batch, rows, assets]`.
+    pub prices: Tensor<3>,
+    /// Value, `[batch, rows]`.
+    pub values: Tensor<2>,
+}
+
+impl Pool {
+    /// Weights, reserves, prices and value at every row of the run's windows. `run` must have sampled every row.
+    ///
+    /// # Panics
+    /// If the run sampled only some rows.
+    pub fn dense_series(&self, history: &PricedHistory, run: &PoolRun) -> DenseSeries {
+        let rows = run.windows.rows;
+        assert_eq!(run.sample_rows.len(), rows, "dense series need a run that sampled every row");
+        let [batch, _, assets] = run.positions.dims();
+        let weights = gradpool_ops::interpolate(run.positions.clone(), &PathLayout { stride: 1, ..run.layout });
+        let mut prices = Vec::with_capacity(run.windows.starts.len() * rows * assets);
+        for start in &run.windows.starts {
+            prices.extend_from_slice(&history.prices().prices()[start * assets..(start + rows) * assets]);
+        }
+        let data = TensorData::new(prices, [run.windows.starts.len(), rows, assets]);
+        let prices = Tensor::<3>::from_data(data, (&run.values.device(), run.values.dtype()));
+        let prices = prices.repeat_dim(0, batch / run.windows.starts.len());
+        let reserves = if self.settings().arbitrate {
+            let reserves = weights.clone() * run.values.clone().unsqueeze_dim::<3>(2) / prices.clone();
+            let stride = run.layout.stride;
+            if stride == 1 { reserves } else { crate::pool::pick(reserves, (0..rows).map(|row| row - row % stride)) }
+        } else {
+            run.initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, rows, assets])
+        };
+        DenseSeries { weights, reserves, prices, values: run.values.clone() }
+    }
+
+    /// Turnover of a pool whose value shares are its weights and move along lines: mean over rows of the summed absolute
+    /// changes (spec 05 sec. 5.1), `[batch]`, from the ends of the lines alone. `None` where that is not so (see
+    /// [`Pool::shares_follow_lines`]); then the shares of every row of [`Pool::dense_series`] say it.
+    pub fn turnover_along_lines(&self, run: &PoolRun) -> Option<Tensor<1>> {
+        if !self.shares_follow_lines() {
+            return None;
+        }
+        let rows = run.windows.rows;
+        let [batch, positions, assets] = run.positions.dims();
+        if positions < 2 || rows < 2 {
+            return Some(run.values.clone().slice([0..batch, 0..1]).squeeze_dim::<1>(1) * 0.0);
+        }
+        let ramps = positions - 1;
+        let before = run.positions.clone().slice([0..batch, 0..ramps, 0..assets]);
+        let after = run.positions.clone().slice([0..batch, 1..positions, 0..assets]);
+        // How much of each ramp the window shows: the last one may be cut.
+        let shown = |ramp: usize| {
+            let first = (ramp + 1) * run.layout.block_rows;
+            (rows - 1 - first.min(rows - 1)).min(run.layout.ramp_rows) as f64 / run.layout.ramp_rows as f64
+        };
+        let data = TensorData::new((0..ramps).map(shown).collect::<Vec<f64>>(), [1, ramps]);
+        let shown = Tensor::<2>::from_data(data, (&run.positions.device(), run.positions.dtype()));
+        let moved: Tensor<2> = (after - before).abs().sum_dim(2).squeeze_dim(2);
+        Some((moved * shown).sum_dim(1).squeeze_dim::<1>(1) / (rows - 1) as f64)
+    }
+
+    /// Whether the pool is arbitraged at every row and its weights move along lines.
+    pub fn shares_follow_lines(&self) -> bool {
+        self.settings().arbitrate
+            && self.settings().arbitrage_interval_rows == 1
+            && self.strategy().settings().interpolation == Interpolation::Linear
+    }
+
+    /// Reserves `[batch, assets]` at one row of a run whose last arbitrage at or before it was sampled.
+    ///
+    /// # Panics
+    /// If that row was not sampled.
+    pub fn reserves_at(&self, history: &PricedHistory, run: &PoolRun, row: usize) -> Tensor<2> {
+        if !self.settings().arbitrate {
+            return run.initial_reserves.clone();
+        }
+        let visited = row - row % run.layout.stride;
+        let sample = run.sample_rows.binary_search(&visited);
+        let sample = sample.unwrap_or_else(|_| panic!("reserves at row {row} need a sample at row {visited}"));
+        let [batch, _] = run.values.dims();
+        let values = run.values.clone().slice([0..batch, sample..sample + 1]);
+        let weights: Tensor<2> = interpolated_rows(&run.positions, &run.layout, &[visited]).squeeze_dim(1);
+        let sets = batch / run.windows.starts.len();
+        let rows = run.windows.starts.iter().map(|start| start + visited);
+        weights * values / history.rows_of(sets, rows, &run.values.device())
+    }
+}

@@ -1,0 +1,61 @@
+//! Settings of a pool around its strategy.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::PoolError;
+
+/// How the value of a pool is computed. The numbers agree (relative 1e-12); the cost differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Valuation {
+    /// Closed form where it applies and few rows are asked for, else step by step.
+    #[default]
+    Auto,
+    /// A whole block of rows at once (spec 12.1); refused where it does not apply.
+    ClosedForm,
+    /// Every row that arbitrage visits.
+    StepByStep,
+}
+
+/// Settings of a pool around its strategy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PoolSettings {
+    /// Value of the pool at the first row of every window, in USD.
+    pub initial_value: f64,
+    /// Rows between two arbitrages.
+    pub arbitrage_interval_rows: usize,
+    /// Without arbitrage nobody trades and the reserves stay what they were.
+    pub arbitrate: bool,
+    /// How values are computed.
+    pub valuation: Valuation,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self { initial_value: 1e6, arbitrage_interval_rows: 1, arbitrate: true, valuation: Valuation::Auto }
+    }
+}
+
+impl PoolSettings {
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// [`PoolError::Setting`] naming the first setting out of range.
+    pub fn validate(&self) -> Result<(), PoolError> {
+        if !(self.initial_value.is_finite() && self.initial_value > 0.0) {
+            return Err(PoolError::Setting {
+                key: "initial_value",
+                value: self.initial_value.to_string(),
+                valid: "positive",
+            });
+        }
+        if self.arbitrage_interval_rows == 0 {
+            return Err(PoolError::Setting {
+                key: "arbitrage_interval",
+                value: "0 rows".into(),
+                valid: "at least one row of the price grid",
+            });
+        }
+        Ok(())
+    }
+}

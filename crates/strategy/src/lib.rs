@@ -1,0 +1,24 @@
+//! Strategies of dynamic-weight pools: parameters, estimators, rules, guardrails, and the three ways to run them.
+//!
+//! A [`Rule`] is written once; [`Strategy`] runs it over whole histories, vectorized or as a scan, for many parameter sets
+//! and windows at once and with gradients; [`StreamingStrategy`] runs it one price row at a time.
+
+pub mod error;
+pub mod estimators;
+pub mod initial;
+pub mod parameters;
+pub mod rule;
+pub mod rules;
+pub mod settings;
+pub mod strategy;
+pub mod stream;
+pub mod transforms;
+
+pub use error::StrategyError;
+pub use estimators::{Estimator, EstimatorState, EstimatorStepper};
+pub use initial::InitialSettings;
+pub use parameters::{INITIAL_WEIGHTS_LOGITS, ParameterSets, ParameterValues};
+pub use rule::{LeafSpec, Rule, RuleContext, is_frozen};
+pub use settings::{Compatibility, Interpolation, StrategySettings, WeightBounds, WeightPath};
+pub use strategy::{Strategy, Windows};
+pub use stream::{GuardrailState, RuleState, StreamState, StreamingStrategy};

@@ -1,0 +1,167 @@
+//! Settings of a strategy: everything but the trainable parameters.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::StrategyError;
+use crate::transforms;
+
+pub use gradpool_ops::interpolation::Interpolation;
+
+/// Minutes of a day.
+pub const MINUTES_PER_DAY: f64 = 1440.0;
+
+/// Which way weights are computed. The numbers agree (to rounding); the cost differs by device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightPath {
+    /// Sequential on a CPU, vectorized on a GPU.
+    #[default]
+    Auto,
+    /// Estimators as causal exponential convolutions over the whole history, in independent blocks of time.
+    Vectorized,
+    /// Estimators one step after another, as production runs them.
+    Scan,
+}
+
+/// Fixed lower and upper bound of every asset's weight (spec 03 sec. 3.2.1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeightBounds {
+    /// Smallest weight of each asset.
+    pub minimum: Vec<f64>,
+    /// Largest weight of each asset.
+    pub maximum: Vec<f64>,
+}
+
+/// Defects of the reference system that can be switched on to compare with it; all off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Compatibility {
+    /// T1.1: with one gain for all assets, subtract the sum of signals instead of their mean.
+    pub scalar_gain_offset: bool,
+}
+
+/// Everything about a strategy that is not trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StrategySettings {
+    /// Number of assets of the pool.
+    pub assets: usize,
+    /// Minutes between two rows of the price grid.
+    pub step_min: f64,
+    /// Rows between two evaluations of the rule (the reference's `chunk_period`).
+    pub update_interval_rows: usize,
+    /// Rows over which weights move to a new target; then they hold. At most `update_interval_rows`.
+    pub interpolation_rows: usize,
+    /// How weights move inside an interval.
+    pub interpolation: Interpolation,
+    /// Largest change of any weight per row.
+    pub maximum_change_per_row: f64,
+    /// Smallest weight of any asset.
+    pub minimum_weight: f64,
+    /// Longest memory an estimator may have, in days; memories used as multipliers are clipped to it.
+    pub maximum_memory_days: f64,
+    /// Use `logit_delta_lamb` for a second decay in the denominator of the gradient (spec 02 sec. 2.1.3).
+    pub alternative_decay: bool,
+    /// Straight-through gradient for the clip to minimum and maximum weight.
+    pub straight_through_limits: bool,
+    /// Straight-through gradient for the cap on changes.
+    pub straight_through_cap: bool,
+    /// Per-asset bounds of weights, if any.
+    pub bounds: Option<WeightBounds>,
+    /// How weights are computed.
+    pub path: WeightPath,
+    /// Reproduced defects.
+    pub compatibility: Compatibility,
+}
+
+impl StrategySettings {
+    /// Settings with the reference's defaults for a pool of `assets` assets on a grid of `step_min` minutes: daily updates,
+    /// linear interpolation over the whole interval, at most 3e-4 per minute, minimum weight 0.1 / assets, 365 days.
+    pub fn daily(assets: usize, step_min: f64) -> Self {
+        let rows = (MINUTES_PER_DAY / step_min).round().max(1.0) as usize;
+        Self {
+            assets,
+            step_min,
+            update_interval_rows: rows,
+            interpolation_rows: rows,
+            interpolation: Interpolation::Linear,
+            maximum_change_per_row: 3e-4 * step_min,
+            minimum_weight: 0.1 / assets.max(1) as f64,
+            maximum_memory_days: 365.0,
+            alternative_decay: false,
+            straight_through_limits: false,
+            straight_through_cap: false,
+            bounds: None,
+            path: WeightPath::Auto,
+            compatibility: Compatibility::default(),
+        }
+    }
+
+    /// Minutes between two evaluations of the rule.
+    pub fn update_interval_min(&self) -> f64 {
+        self.update_interval_rows as f64 * self.step_min
+    }
+
+    /// The largest decay an estimator may have: that of `maximum_memory_days` (spec 01 sec. 1.4).
+    pub fn maximum_decay(&self) -> f64 {
+        transforms::decay_of_memory_days(self.maximum_memory_days, self.update_interval_min())
+    }
+
+    /// Checks ranges and the relations between settings.
+    ///
+    /// # Errors
+    /// [`StrategyError::Setting`] naming the first setting that is out of range.
+    pub fn validate(&self) -> Result<(), StrategyError> {
+        let refuse = |key: &str, value: String, valid: &str| {
+            Err(StrategyError::Setting { key: key.to_owned(), value, valid: valid.to_owned() })
+        };
+        if self.assets < 2 {
+            return refuse("assets", self.assets.to_string(), "at least 2");
+        }
+        if !(self.step_min.is_finite() && self.step_min > 0.0) {
+            return refuse("step_min", self.step_min.to_string(), "positive");
+        }
+        if self.update_interval_rows == 0 {
+            return refuse("update_interval", "0 rows".into(), "at least one row of the price grid");
+        }
+        if self.interpolation_rows == 0 || self.interpolation_rows > self.update_interval_rows {
+            let valid = format!("between 1 and the update interval ({} rows)", self.update_interval_rows);
+            return refuse("interpolation", format!("{} rows", self.interpolation_rows), &valid);
+        }
+        if !(self.maximum_change_per_row > 0.0) {
+            return refuse("maximum_change", self.maximum_change_per_row.to_string(), "positive");
+        }
+        let largest_minimum = 1.0 / self.assets as f64;
+        if !(self.minimum_weight >= 0.0 && self.minimum_weight < largest_minimum) {
+            let valid = format!("at least 0 and below 1 / assets = {largest_minimum}");
+            return refuse("minimum_weight", self.minimum_weight.to_string(), &valid);
+        }
+        if !(self.maximum_memory_days.is_finite() && self.maximum_memory_days > 0.0) {
+            return refuse("maximum_memory_days", self.maximum_memory_days.to_string(), "positive");
+        }
+        self.bounds.as_ref().map_or(Ok(()), |bounds| self.validate_bounds(bounds))
+    }
+
+    /// Spec 01 sec. 1.8: both vectors per asset, 0 <= minimum < maximum <= 1, sum of minima <= 1 <= sum of maxima.
+    fn validate_bounds(&self, bounds: &WeightBounds) -> Result<(), StrategyError> {
+        let refuse =
+            |key: &str, value: String, valid: String| Err(StrategyError::Setting { key: key.to_owned(), value, valid });
+        for (key, values) in [("bounds.minimum", &bounds.minimum), ("bounds.maximum", &bounds.maximum)] {
+            if values.len() != self.assets {
+                let valid = format!("{} values, one per asset", self.assets);
+                return refuse(key, format!("{} values", values.len()), valid);
+            }
+        }
+        for (asset, (&low, &high)) in bounds.minimum.iter().zip(&bounds.maximum).enumerate() {
+            if !(low >= 0.0 && low < high && high <= 1.0) {
+                let valid = "0 <= minimum < maximum <= 1".to_owned();
+                return refuse("bounds", format!("{low} to {high} for asset {asset}"), valid);
+            }
+        }
+        let (lowest, highest): (f64, f64) = (bounds.minimum.iter().sum(), bounds.maximum.iter().sum());
+        if lowest > 1.0 || highest < 1.0 {
+            let valid = "a sum of minima of at most 1 and a sum of maxima of at least 1".to_owned();
+            return refuse("bounds", format!("sums {lowest} and {highest}"), valid);
+        }
+        Ok(())
+    }
+}

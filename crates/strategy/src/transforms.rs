@@ -1,0 +1,97 @@
+//! Maps between raw parameters and what they mean (spec 01 sec. 1.2 and 1.3), on the host and on tensors.
+
+use burn::tensor::{Tensor, activation};
+
+use crate::settings::MINUTES_PER_DAY;
+
+/// Smallest decay whose memory is differentiated; below, `decay^(1/3)` has no finite slope (trap T1.3).
+const SMALLEST_DECAY: f64 = 1e-12;
+
+/// `1 / (1 + e^-x)`, elementwise.
+pub fn logistic<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    activation::sigmoid(x)
+}
+
+/// `2^x`, elementwise.
+pub fn power_of_two<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    (x * std::f64::consts::LN_2).exp()
+}
+
+/// `(x + sqrt(x^2 + 4)) / 2`, elementwise: positive, 1 at 0.
+pub fn squareplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    ((x.clone() * x.clone() + 4.0).sqrt() + x) / 2.0
+}
+
+/// Memory in days of an EWMA with this decay: `cbrt(6 decay / (1 - decay)^3) * 2 * interval / 1440` (spec 01 sec. 1.3.1),
+/// for any shape of decays; `interval_min` is the update interval.
+pub fn memory_days<const D: usize>(decay: Tensor<D>, interval_min: f64) -> Tensor<D> {
+    let complement = decay.clone().neg() + 1.0;
+    (decay.clamp_min(SMALLEST_DECAY) * 6.0).powf_scalar(1.0 / 3.0) / complement * (2.0 * interval_min / MINUTES_PER_DAY)
+}
+
+/// [`memory_days`] of one decay on the host.
+pub fn memory_days_of_decay(decay: f64, interval_min: f64) -> f64 {
+    (6.0 * decay).cbrt() / (1.0 - decay) * 2.0 * interval_min / MINUTES_PER_DAY
+}
+
+/// The decay whose memory is `days` (spec 01 sec. 1.3.2): with `S = (1440 days / (2 interval))^3 / 6` and `u = 1 - decay`,
+/// the root of `S u^3 + u - 1 = 0` in its well-conditioned form
+/// `u = 2 / sqrt(3 S) * sinh(asinh(3/2 sqrt(3 S)) / 3)`. Zero days give zero.
+pub fn decay_of_memory_days(days: f64, interval_min: f64) -> f64 {
+    if days <= 0.0 {
+        return 0.0;
+    }
+    let scale = (MINUTES_PER_DAY * days / (2.0 * interval_min)).powi(3) / 6.0;
+    let root = (3.0 * scale).sqrt();
+    1.0 - 2.0 / root * ((1.5 * root).asinh() / 3.0).sinh()
+}
+
+/// `ln(y / (1 - y))`.
+pub fn logit(y: f64) -> f64 {
+    (y / (1.0 - y)).ln()
+}
+
+/// The raw value whose [`squareplus`] is `y`: `(y^2 - 1) / y`.
+pub fn inverse_squareplus(y: f64) -> f64 {
+    (y * y - 1.0) / y
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use burn::tensor::{DType, Device, TensorData};
+    use proptest::prelude::*;
+
+    #[test]
+    fn defaults_of_the_reference_are_reproduced() {
+        // Spec 01 sec. 1.9: 10 days at a daily interval.
+        let raw = logit(decay_of_memory_days(10.0, 1440.0));
+        assert!((raw - 0.755_429_980_824_209_9).abs() < 1e-14, "{raw}");
+        assert_eq!(inverse_squareplus(20.0), 19.95);
+    }
+
+    proptest! {
+        #[test]
+        fn memory_and_decay_are_inverse(days in 1e-3..2000.0f64, interval in prop::sample::select(vec![1.0, 60.0, 1440.0])) {
+            let decay = decay_of_memory_days(days, interval);
+            prop_assert!((0.0..1.0).contains(&decay));
+            // 1 - decay is what carries the digits.
+            let back = memory_days_of_decay(decay, interval);
+            prop_assert!((back / days - 1.0).abs() < 1e-15 / (1.0 - decay) + 1e-13, "{back} {days}");
+        }
+
+        #[test]
+        fn tensors_and_host_agree(raw in -8.0..8.0f64) {
+            let device = Device::flex();
+            let tensor = Tensor::<1>::from_data(TensorData::new(vec![raw], [1]), (&device, DType::F64));
+            let decay = logistic(tensor.clone()).into_scalar::<f64>();
+            prop_assert!((decay - 1.0 / (1.0 + (-raw).exp())).abs() < 1e-15);
+            let days = memory_days(logistic(tensor.clone()), 60.0).into_scalar::<f64>();
+            prop_assert!((days / memory_days_of_decay(decay, 60.0) - 1.0).abs() < 1e-14);
+            prop_assert!((power_of_two(tensor.clone()).into_scalar::<f64>() / raw.exp2() - 1.0).abs() < 1e-14);
+            let root = squareplus(tensor).into_scalar::<f64>();
+            prop_assert!((inverse_squareplus(root) - raw).abs() < 1e-11);
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! A pool on a stretch of history as an [`Objective`]: what training climbs and what evaluation reports.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use burn::tensor::{DType, Device, Tensor};
+use gradpool_market::{MarketError, Periods, PriceTable};
+use gradpool_metrics::{Calendar, Metric, MetricError, MetricValue, SeriesInputs, evaluate_all, turnover};
+use gradpool_pools::{Pool, PoolError, PoolRun, PricedHistory};
+use gradpool_strategy::{ParameterSets, Windows, is_frozen};
+use thiserror::Error;
+
+use crate::objective::{Metrics, Objective, ObjectiveError, SetEvaluation, ValueAndGradient};
+
+/// What keeps an experiment from being set up or run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExperimentError {
+    /// The pool refuses.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// A metric refuses.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// The prices refuse.
+    #[error(transparent)]
+    Market(#[from] MarketError),
+    /// The window does not fit into the training period.
+    #[error(
+        "a training window of {window} rows is longer than the training period of {period} rows; choose a shorter `train.window_days`"
+    )]
+    WindowTooLong {
+        /// Rows of a window.
+        window: usize,
+        /// Rows of the training period.
+        period: usize,
+    },
+}
+
+/// How an experiment judges parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Goal {
+    /// What training climbs.
+    pub objective: Metric,
+    /// Weight of the turnover term that is subtracted from it.
+    pub turnover_penalty: f64,
+    /// Rows of a training window.
+    pub window_rows: usize,
+    /// Metrics reported while training, besides the objective: those that selection and stopping watch.
+    pub watched: Vec<Metric>,
+}
+
+/// A pool, its prices cut to the periods of a run, and a goal.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    pool: Pool,
+    history: PricedHistory,
+    periods: Periods,
+    calendar: Calendar,
+    goal: Goal,
+}
+
+/// Rows of the price table that a metric is taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deposit {
+    /// A pool that begins with the initial weights at the first row of the period.
+    Fresh,
+    /// A pool that has been running since the first row of training.
+    Continued,
+}
+
+impl Experiment {
+    /// Cuts the prices to the periods and prepares them on `device`.
+    ///
+    /// # Errors
+    /// [`ExperimentError::WindowTooLong`], and what the pool says of the prices.
+    pub fn new(
+        pool: Pool,
+        prices: &PriceTable,
+        periods: &Periods,
+        goal: Goal,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self, ExperimentError> {
+        if goal.window_rows > periods.train.len() {
+            return Err(ExperimentError::WindowTooLong { window: goal.window_rows, period: periods.train.len() });
+        }
+        let prices = prices.slice(periods.all())?;
+        let calendar = Calendar::from_step_ms(prices.grid().step_ms)?;
+        let history = pool.history(Arc::new(prices), device, dtype)?;
+        Ok(Self { pool, history, periods: periods.from_origin(), calendar, goal })
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The prices, burn-in first.
+    pub fn history(&self) -> &PricedHistory {
+        &self.history
+    }
+
+    /// The periods, in rows of [`Experiment::history`].
+    pub fn periods(&self) -> &Periods {
+        &self.periods
+    }
+
+    /// Days and years in rows.
+    pub fn calendar(&self) -> Calendar {
+        self.calendar
+    }
+
+    /// What parameters are judged by.
+    pub fn goal(&self) -> &Goal {
+        &self.goal
+    }
+
+    /// A run over windows with the samples that `metrics` need, every row if `dense`.
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub fn run(
+        &self,
+        parameters: &ParameterSets,
+        windows: &Windows,
+        metrics: &[Metric],
+        dense: bool,
+    ) -> Result<PoolRun, PoolError> {
+        let samples = if dense {
+            (0..windows.rows).collect()
+        } else {
+            Metric::sampling_of(metrics, &self.calendar, windows.rows).into_rows(windows.rows)
+        };
+        self.pool.run(&self.history, parameters, windows, &samples)
+    }
+
+    /// What metrics need of a run over whole windows.
+    pub fn series(&self, run: &PoolRun) -> SeriesInputs {
+        SeriesInputs {
+            values: run.values.clone(),
+            sample_rows: run.sample_rows.clone(),
+            rows: run.windows.rows,
+            calendar: self.calendar,
+            initial_reserves: run.initial_reserves.clone(),
+            first_prices: run.first_prices.clone(),
+            last_prices: run.last_prices.clone(),
+            fee_revenue: None,
+        }
+    }
+
+    /// The objective of every set, `[sets]`: mean over windows of the metric less the turnover penalty. Differentiable.
+    ///
+    /// # Errors
+    /// As [`Pool::run`] and [`Metric::evaluate`].
+    pub fn objective(
+        &self,
+        parameters: &ParameterSets,
+        metric: Metric,
+        windows: &Windows,
+    ) -> Result<Tensor<1>, ExperimentError> {
+        let penalty = self.goal.turnover_penalty;
+        let dense = penalty > 0.0 && !self.pool.shares_follow_lines();
+        let run = self.run(parameters, windows, &[metric], dense)?;
+        let mut values = metric.evaluate(&self.series(&run))?;
+        if penalty > 0.0 {
+            let turnover = self.pool.turnover_along_lines(&run).unwrap_or_else(|| {
+                let series = self.pool.dense_series(&self.history, &run);
+                turnover(series.reserves, series.prices, series.values)
+            });
+            values = values - turnover * penalty;
+        }
+        let sets = parameters.sets();
+        Ok(values.reshape([sets, windows.starts.len()]).mean_dim(1).squeeze_dim(1))
+    }
+
+    /// Objective and gradient of every set over windows. Frozen leaves get no gradient.
+    ///
+    /// # Errors
+    /// As [`Experiment::objective`].
+    pub fn gradient(
+        &self,
+        parameters: &ParameterSets,
+        metric: Metric,
+        windows: &Windows,
+    ) -> Result<ValueAndGradient, ExperimentError> {
+        let tracked = parameters.map(|leaf, tensor| {
+            let tensor = Tensor::from_inner(tensor.clone());
+            if is_frozen(leaf) { tensor } else { tensor.require_grad() }
+        });
+        let objective = self.objective(&tracked, metric, windows)?;
+        let values = objective.to_data().convert::<f64>().iter::<f64>().collect();
+        let gradients = objective.sum().backward();
+        let gradient = tracked.map(|leaf, tensor| {
+            let found = if is_frozen(leaf) { None } else { tensor.grad(&gradients) };
+            found.unwrap_or_else(|| tensor.clone().inner().zeros_like())
+        });
+        Ok(ValueAndGradient { values, gradient })
+    }
+
+    /// Metrics of every set over a period: outer index set, inner index metric. `rows` are rows of
+    /// [`Experiment::history`], at or after the start of training.
+    ///
+    /// # Errors
+    /// As [`Pool::run`] and [`Metric::evaluate`].
+    pub fn metrics(
+        &self,
+        parameters: &ParameterSets,
+        rows: Range<usize>,
+        deposit: Deposit,
+        metrics: &[Metric],
+    ) -> Result<Vec<Vec<MetricValue>>, ExperimentError> {
+        let first = match deposit {
+            Deposit::Fresh => rows.start,
+            Deposit::Continued => self.periods.train.start,
+        };
+        let periods = [rows];
+        let mut found = self.metrics_of_run(parameters, first, &periods, metrics)?;
+        Ok(found.pop().unwrap_or_default())
+    }
+
+    /// One run from row `first` on, judged over several periods: outer index period, then set, then metric.
+    fn metrics_of_run(
+        &self,
+        parameters: &ParameterSets,
+        first: usize,
+        periods: &[Range<usize>],
+        metrics: &[Metric],
+    ) -> Result<Vec<Vec<Vec<MetricValue>>>, ExperimentError> {
+        let stride = self.pool.settings().arbitrage_interval_rows;
+        let end = periods.iter().map(|rows| rows.end).max().unwrap_or(first + 1);
+        let mut samples: Vec<usize> = Vec::new();
+        for rows in periods {
+            let offset = rows.start - first;
+            samples.push(offset - offset % stride);
+            let wanted = Metric::sampling_of(metrics, &self.calendar, rows.len()).into_rows(rows.len());
+            samples.extend(wanted.into_iter().map(|row| row + offset));
+        }
+        samples.sort_unstable();
+        samples.dedup();
+        let run = self.pool.run(&self.history, parameters, &Windows::single(first, end - first), &samples)?;
+        periods
+            .iter()
+            .map(|rows| {
+                let series = self.slice_of_run(&run, rows.start - first..rows.end - first);
+                Ok(evaluate_all(metrics, &series)?)
+            })
+            .collect()
+    }
+
+    /// What metrics need of some rows of a run over one window.
+    fn slice_of_run(&self, run: &PoolRun, rows: Range<usize>) -> SeriesInputs {
+        let begin = run.sample_rows.partition_point(|&row| row < rows.start);
+        let end = run.sample_rows.partition_point(|&row| row < rows.end);
+        let [batch, _] = run.values.dims();
+        let assets = self.history.prices().assets().len();
+        let prices_at = |row: usize| {
+            let row = self.history.prices().row(run.windows.starts[0] + row).to_vec();
+            let data = burn::tensor::TensorData::new(row, [1, assets]);
+            Tensor::<2>::from_data(data, (&run.values.device(), run.values.dtype())).expand([batch, assets])
+        };
+        SeriesInputs {
+            values: run.values.clone().slice([0..batch, begin..end]),
+            sample_rows: run.sample_rows[begin..end].iter().map(|row| row - rows.start).collect(),
+            rows: rows.len(),
+            calendar: self.calendar,
+            initial_reserves: self.pool.reserves_at(&self.history, run, rows.start),
+            first_prices: prices_at(rows.start),
+            last_prices: prices_at(rows.end - 1),
+            fee_revenue: None,
+        }
+    }
+}
+
+impl Objective for Experiment {
+    fn value_and_gradient(
+        &self,
+        parameters: &ParameterSets,
+        starts: &[usize],
+    ) -> Result<ValueAndGradient, ObjectiveError> {
+        let windows = Windows { starts: starts.to_vec(), rows: self.goal.window_rows };
+        Ok(self.gradient(parameters, self.goal.objective, &windows)?)
+    }
+
+    fn evaluate(&self, parameters: &ParameterSets) -> Result<Vec<SetEvaluation>, ObjectiveError> {
+        let mut metrics = self.goal.watched.clone();
+        if !metrics.contains(&self.goal.objective) {
+            metrics.push(self.goal.objective);
+        }
+        let train = self.periods.train.clone();
+        let periods: Vec<Range<usize>> =
+            [Some(train.clone()), self.periods.validation.clone()].into_iter().flatten().collect();
+        let mut found = self.metrics_of_run(parameters, train.start, &periods, &metrics)?;
+        let as_map = |values: Vec<MetricValue>| -> Metrics {
+            values.into_iter().map(|value| (value.metric.name().to_owned(), value.finite())).collect()
+        };
+        let validation = if found.len() > 1 { found.pop() } else { None };
+        let train = found.pop().unwrap_or_default();
+        let mut validation = validation.map(Vec::into_iter);
+        Ok(train
+            .into_iter()
+            .map(|train| SetEvaluation {
+                train: as_map(train),
+                validation: validation.as_mut().and_then(Iterator::next).map(as_map),
+            })
+            .collect())
+    }
+}

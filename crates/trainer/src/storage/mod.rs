@@ -1,0 +1,7 @@
+//! What a training leaves on disk: run folders, event logs, checkpoints.
+
+mod atomic;
+pub mod checkpoint;
+pub mod events;
+pub mod run;
+mod tensor_file;
