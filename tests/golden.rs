@@ -25,7 +25,7 @@ const GRADIENT_TOLERANCE: f64 = 1e-7;
 const WAYS: [(&str, &str); 4] =
     [("vectorized", "step_by_step"), ("scan", "step_by_step"), ("vectorized", "auto"), ("scan", "auto")];
 
-const CASES: [&str; 16] = [
+const CASES: [&str; 18] = [
     "mom_vec_1440_zero",
     "mom_vec_60_zero",
     "mom_scan_1440_zero",
@@ -42,6 +42,8 @@ const CASES: [&str; 16] = [
     "mom_vec_1440_opt",
     "mom_turnover",
     "mom_scalar_params",
+    "mom_ste",
+    "mom_ste_scan",
 ];
 
 struct Case {
@@ -170,18 +172,8 @@ impl Case {
     }
 
     fn gradient(&self, metric: Metric, penalised: bool) -> (Vec<f64>, ParameterValues) {
-        let experiment = if penalised {
-            self.setup.experiment.clone()
-        } else {
-            let without = ["train.turnover_penalty=0".to_owned()];
-            let overrides = Overrides { set: without.into(), ..Overrides::default() };
-            let text = self.config.resolved_toml();
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("config.toml");
-            std::fs::write(&path, text).unwrap();
-            let config = config::load(&Source::File(path), &overrides).unwrap().config;
-            Setup::with_prices(&config, self.setup.prices.clone()).unwrap().experiment
-        };
+        let experiment = self.setup.experiment.clone();
+        let experiment = if penalised { experiment } else { experiment.without_penalty() };
         let found = experiment.gradient(&self.parameters(), metric, &self.windows()).unwrap();
         (found.values, found.gradient.to_values().remove(0))
     }
@@ -257,4 +249,6 @@ cases!(
     mom_vec_1440_opt,
     mom_turnover,
     mom_scalar_params,
+    mom_ste,
+    mom_ste_scan,
 );
