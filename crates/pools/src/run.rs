@@ -91,7 +91,8 @@ impl Pool {
         let data = TensorData::new((0..ramps).map(shown).collect::<Vec<f64>>(), [1, ramps]);
         let shown = Tensor::<2>::from_data(data, (&run.positions.device(), run.positions.dtype()));
         let moved: Tensor<2> = (after - before).abs().sum_dim(2).squeeze_dim(2);
-        Some((moved * shown).sum_dim(1).squeeze_dim::<1>(1) / (rows - 1) as f64)
+        // Times the inverse: burn rounds the gradient of a division by a scalar to f32.
+        Some((moved * shown).sum_dim(1).squeeze_dim::<1>(1) * (1.0 / (rows - 1) as f64))
     }
 
     /// Whether the pool is arbitraged at every row and its weights move along lines.

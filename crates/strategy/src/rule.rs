@@ -193,7 +193,7 @@ impl<'a> RuleContext<'a> {
     pub fn remove_mean(&self, signal: Tensor<3>, gain: Tensor<2>) -> Tensor<3> {
         let mut total = gain.clone().sum_dim(1);
         if self.settings.compatibility.scalar_gain_offset && self.gain_is_shared() {
-            total = total / self.settings.assets as f64;
+            total = total * (1.0 / self.settings.assets as f64);
         }
         let gain: Tensor<3> = gain.unsqueeze_dim(1);
         let mean = (signal.clone() * gain.clone()).sum_dim(2) / total.unsqueeze_dim::<3>(1);

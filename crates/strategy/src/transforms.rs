@@ -19,7 +19,7 @@ pub fn power_of_two<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// `(x + sqrt(x^2 + 4)) / 2`, elementwise: positive, 1 at 0.
 pub fn squareplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    ((x.clone() * x.clone() + 4.0).sqrt() + x) / 2.0
+    ((x.clone() * x.clone() + 4.0).sqrt() + x) * 0.5
 }
 
 /// Memory in days of an EWMA with this decay: `cbrt(6 decay / (1 - decay)^3) * 2 * interval / 1440` (spec 01 sec. 1.3.1),
