@@ -1,0 +1,45 @@
+//! Peak memory of a long minute run: three years, six assets, every row valued and every metric computed.
+//!
+//! `cargo run --release --example memory`
+#![allow(clippy::print_stdout)]
+
+use gradpool::market::{PeriodSpec, Periods, SynthesisSpec, synthesize};
+use gradpool::metrics::{Metric, evaluate_all};
+use gradpool::pools::{Pool, PoolSettings};
+use gradpool::strategy::{InitialSettings, ParameterSets, Strategy, StrategySettings, Windows, rules};
+use gradpool::tensor::{DType, Device};
+use gradpool::trainer::{Experiment, Goal};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let assets = ["A", "B", "C", "D", "E", "F"].map(str::to_owned).to_vec();
+    let prices = synthesize(&SynthesisSpec { assets, days: 4.0 * 365.0, ..SynthesisSpec::default() })?;
+    println!("after making prices ({} rows, 6 assets): {} MB", prices.rows(), peak_mb());
+    let start = prices.grid().time_ms(365 * 1440);
+    let spec = PeriodSpec { burn_in_days: 365.0, ..PeriodSpec::new(start, prices.grid().end_ms()) };
+    let periods = Periods::new(&spec, prices.grid())?;
+    let strategy = Strategy::new(rules::by_name("momentum")?, StrategySettings::daily(6, 1.0))?;
+    let values = InitialSettings::default().values(strategy.rule(), strategy.settings())?;
+    let pool = Pool::new(strategy, PoolSettings::default())?;
+    let rows = periods.train.len();
+    let goal = Goal { objective: Metric::Sharpe, turnover_penalty: 0.0, window_rows: rows, watched: vec![] };
+    let device = Device::flex();
+    let experiment = Experiment::new(pool, &prices, &periods, goal, &device, DType::F64)?;
+    drop(prices);
+    let parameters = ParameterSets::from_values(&[values], &device, DType::F64)?;
+    let windows = Windows::single(experiment.periods().train.start, rows);
+
+    let run = experiment.run(&parameters, &windows, Metric::all(), true)?;
+    let metrics = evaluate_all(Metric::all(), &experiment.series(&run))?;
+    println!("after every metric of {rows} minutes: {} MB", peak_mb());
+    let found = experiment.gradient(&parameters, Metric::Sharpe, &windows)?;
+    println!("after the gradient of the minute Sharpe ratio: {} MB", peak_mb());
+    println!("final value {:.2}, Sharpe {:.4}", metrics[0].last().map_or(f64::NAN, |last| last.value), found.values[0]);
+    Ok(())
+}
+
+/// Largest resident set of this process so far, in MB (Linux).
+fn peak_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.map_or(0, |kilobytes| kilobytes / 1024)
+}
