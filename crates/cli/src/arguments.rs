@@ -79,8 +79,16 @@ impl CommonOptions {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Command {
+    /// Trains a pool's strategy, or continues a training
+    Train(commands::train::TrainArguments),
+    /// Judges trained parameters on periods that they have not seen
+    Evaluate(commands::evaluate::EvaluateArguments),
     /// Looks at price files, converts them, makes prices up
     Data(commands::data::DataArguments),
+    /// Runs a pool with given parameters over the configured period
+    Simulate(commands::simulate::SimulateArguments),
+    /// Checks that every way to compute a pool's weights gives the same numbers
+    Compare(commands::compare::CompareArguments),
     /// Prints the JSON schema of configurations
     Schema(commands::schema::SchemaArguments),
     /// Prints a shell's completion script

@@ -5,12 +5,21 @@
 //! usage, 130 interrupted after a checkpoint was saved.
 
 pub mod arguments;
+pub mod benchmarks;
 pub mod commands;
 pub mod config;
+pub mod describe;
 pub mod fingerprint;
+pub mod given;
+pub mod human_units;
+pub mod judgement;
 pub mod output;
 pub mod parameters;
+pub mod periods;
+pub mod runs;
+pub mod series;
 pub mod setup;
+pub mod simulation;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -77,7 +86,11 @@ fn apply(common: &CommonOptions, output: &mut Output<'_>) {
 
 fn dispatch(cli: Cli, output: &mut Output<'_>) -> anyhow::Result<u8> {
     match cli.command {
+        Command::Train(arguments) => commands::train::run(arguments, &cli.common, output),
+        Command::Evaluate(arguments) => commands::evaluate::run(arguments, &cli.common, output),
         Command::Data(arguments) => commands::data::run(arguments, &cli.common, output),
+        Command::Simulate(arguments) => commands::simulate::run(&arguments, &cli.common, output),
+        Command::Compare(arguments) => commands::compare::run(&arguments, &cli.common, output),
         Command::Schema(_) => commands::schema::run(output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),
     }

@@ -88,7 +88,13 @@ impl<'a> Output<'a> {
 
     /// The error of a command: message, causes, blank line, hint.
     pub fn error(&mut self, error: &anyhow::Error) {
-        let _ = write!(self.stderr, "{}", error_text(error));
+        let _ = writeln!(self.stderr, "error: {error}");
+        for cause in error.chain().skip(1) {
+            let _ = writeln!(self.stderr, "  caused by: {cause}");
+        }
+        if let Some(hint) = error.chain().find_map(hint) {
+            let _ = writeln!(self.stderr, "\nhint: {hint}");
+        }
     }
 
     /// Text of clap, which brings its own form.
@@ -111,17 +117,6 @@ impl Hinted {
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into() }
     }
-}
-
-fn error_text(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {error}\n");
-    for cause in error.chain().skip(1) {
-        text += &format!("  caused by: {cause}\n");
-    }
-    if let Some(hint) = error.chain().find_map(hint) {
-        text += &format!("\nhint: {hint}\n");
-    }
-    text
 }
 
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {

@@ -47,6 +47,14 @@ impl Setup {
     /// As [`Setup::new`].
     pub fn with_prices(config: &ResolvedConfig, prices: PriceTable) -> anyhow::Result<Self> {
         let periods = Periods::new(&period_spec(config)?, prices.grid())?;
+        Self::with_periods(config, prices, periods)
+    }
+
+    /// The same with periods, rows of `prices`, that need not be those of the configuration.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    pub fn with_periods(config: &ResolvedConfig, prices: PriceTable, periods: Periods) -> anyhow::Result<Self> {
         let (device, dtype) = (device(config.runtime.device), dtype(config)?);
         let pool = pool(config, &prices)?;
         let goal = goal(config, &prices, &periods)?;

@@ -1,5 +1,5 @@
 //! The command line itself: help, usage errors, output streams, and the commands about data.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_push_string)]
 
 mod support;
 

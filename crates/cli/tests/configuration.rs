@@ -1,5 +1,5 @@
 //! Configurations: layers, errors, the resolved form and its hash.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_push_string)]
 
 mod support;
 

@@ -101,7 +101,7 @@ fn steps_of(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn closed_form_equals_its_reference(case in cases()) {

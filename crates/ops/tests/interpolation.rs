@@ -28,7 +28,7 @@ fn layouts() -> impl Strategy<Value = PathLayout> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn fused_equals_reference(layout in layouts(), batch in 1usize..4, assets in 1usize..9, seed in any::<u64>()) {

@@ -89,7 +89,7 @@ fn cases(longest: usize) -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn sequential_equals_its_reference(case in cases(40)) {

@@ -91,6 +91,13 @@ impl Experiment {
         Ok(Self { pool, history, periods: periods.from_origin(), calendar, goal })
     }
 
+    /// The same experiment without the turnover penalty: objectives are plain metrics.
+    #[must_use]
+    pub fn without_penalty(mut self) -> Self {
+        self.goal.turnover_penalty = 0.0;
+        self
+    }
+
     /// The pool.
     pub fn pool(&self) -> &Pool {
         &self.pool

@@ -1,5 +1,5 @@
 //! Learning rate schedules against the reference system's own numbers.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::path::PathBuf;
 

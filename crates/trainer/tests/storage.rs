@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{FROZEN, Hills, Witness, cpu, identity, range, settings, starting_points};
-use gradpool_trainer::settings::OptimiserKind;
+use gradpool_trainer::settings::{EarlyStoppingSettings, OptimiserKind};
 use gradpool_trainer::{
     Checkpoint, RunFolder, RunIdentity, TrainResult, TrainSettings, Trainer, TrainerError, load_parameters,
 };
@@ -128,7 +128,7 @@ fn a_checkpoint_of_another_kind_of_training_is_refused() {
     assert!(sets.contains("number of parameter sets is 3, expected 2"), "{sets}");
     let precision = resume(&quick(), burn::tensor::DType::F32);
     assert!(precision.contains("precision is f64, expected f32"), "{precision}");
-    let stopping = TrainSettings { early_stopping: Some(Default::default()), ..quick() };
+    let stopping = TrainSettings { early_stopping: Some(EarlyStoppingSettings::default()), ..quick() };
     assert!(resume(&stopping, dtype).contains("0 stopping rules, expected 1"));
 }
 

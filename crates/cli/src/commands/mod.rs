@@ -1,8 +1,12 @@
 //! One file per command.
 
+pub mod compare;
 pub mod completions;
 pub mod data;
+pub mod evaluate;
 pub mod schema;
+pub mod simulate;
+pub mod train;
 
 use crate::arguments::CommonOptions;
 use crate::config::{Loaded, Source, load};

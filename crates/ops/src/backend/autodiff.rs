@@ -34,8 +34,8 @@ impl<B: HostBackend + PrimitiveOps, C: CheckpointStrategy> PrimitiveOps for Auto
     fn fused<P: Primitive<N>, const N: usize>(primitive: P, inputs: PrimitiveInputs<Self>) -> FloatTensor<Self> {
         let inputs = inputs.into_array::<N>();
         // The guards keep the parents alive until this node is registered.
-        let guards = inputs.each_ref().map(|input| input.node());
-        let inputs = inputs.map(|input| input.into_primitive());
+        let guards = inputs.each_ref().map(FloatTensor::<Self>::node);
+        let inputs = inputs.map(FloatTensor::<Self>::into_primitive);
         match Adjoint::<P>(PhantomData).prepare::<C>(guards).compute_bound().stateful() {
             OpsKind::Tracked(preparation) => {
                 let output = host::forward::<B, P, N>(&primitive, inputs.clone());

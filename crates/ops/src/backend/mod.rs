@@ -11,6 +11,7 @@
 //! ```
 
 mod autodiff;
+mod extension;
 mod flex;
 mod host;
 #[cfg(feature = "ndarray")]
@@ -18,13 +19,11 @@ mod ndarray;
 mod real;
 mod threads;
 
-use burn::backend::{
-    Backend, BackendTensor, Dispatch, DispatchAutodiffContext, DispatchDevice, DispatchTensor, DispatchTensorKind,
-    ExtensionType, backend_extension, tensor::FloatTensor,
-};
+use burn::backend::{Dispatch, DispatchDevice, DispatchTensor};
 use burn::tensor::{Device, Tensor};
 use std::fmt::Debug;
 
+pub use extension::{PrimitiveInputs, PrimitiveOps};
 pub use host::{HostBackend, View};
 pub use real::Real;
 pub use threads::{pieces, run};
@@ -55,67 +54,13 @@ pub trait Primitive<const N: usize>: Clone + Debug + Send + Sync + 'static {
     );
 }
 
-/// The inputs of one primitive on one backend.
-#[derive(Clone, Debug)]
-pub struct PrimitiveInputs<B: Backend>(Vec<FloatTensor<B>>);
-
-impl<B: Backend> PrimitiveInputs<B> {
-    fn into_array<const N: usize>(self) -> [FloatTensor<B>; N] {
-        self.0.try_into().unwrap_or_else(|inputs: Vec<_>| panic!("a primitive of {N} inputs got {}", inputs.len()))
-    }
-}
-
-impl<B: Backend> ExtensionType<B> for PrimitiveInputs<B> {
-    type Target = PrimitiveInputs<Dispatch>;
-
-    fn map_to_dispatch<F>(self, map_kind: F, autodiff: DispatchAutodiffContext) -> Self::Target
-    where
-        F: Fn(BackendTensor<B>) -> DispatchTensorKind,
-    {
-        let wrap = |tensor| DispatchTensor { kind: map_kind(BackendTensor::Float(tensor)), autodiff };
-        PrimitiveInputs(self.0.into_iter().map(wrap).collect())
-    }
-
-    fn map_from_dispatch<F>(target: Self::Target, unwrap_kind: F) -> Self
-    where
-        F: Fn(DispatchTensor) -> BackendTensor<B>,
-    {
-        Self(target.0.into_iter().map(|tensor| unwrap_kind(tensor).float()).collect())
-    }
-
-    fn routing_tensor(target: &Self::Target) -> Option<&DispatchTensor> {
-        target.0.first()
-    }
-
-    fn routing_float_tensor(target: &Self::Target) -> Option<&DispatchTensor> {
-        target.0.first()
-    }
-
-    fn autodiff_context(target: &Self::Target) -> DispatchAutodiffContext {
-        target.0.iter().fold(DispatchAutodiffContext::Disabled, |context, tensor| context.merge(tensor.autodiff))
-    }
-}
-
-/// The extension of burn's backends: any [`Primitive`] runs on a backend that has this.
-///
-/// There is no implementation for a doubly differentiated backend, so second derivatives through a
-/// fused primitive do not compile rather than fail.
-#[backend_extension(Flex, NdArray: cfg(feature = "ndarray"), Autodiff)]
-pub trait PrimitiveOps: Backend {
-    /// Runs a primitive.
-    fn fused<P: Primitive<N>, const N: usize>(
-        primitive: P,
-        #[extension_type] inputs: PrimitiveInputs<Self>,
-    ) -> FloatTensor<Self>;
-}
-
 /// Runs a primitive on the device of its inputs, recording it for the gradient where an input is tracked.
 ///
 /// # Panics
 /// When the inputs' shapes do not fit ([`Primitive::output_shape`]), their data types differ or are
 /// neither f64 nor f32, or their device has no fused kernels ([`has_fused_kernels`]).
 pub fn apply<P: Primitive<N>, const N: usize, const D: usize>(primitive: P, inputs: [DispatchTensor; N]) -> Tensor<D> {
-    Tensor::from_dispatch(Dispatch::fused(primitive, PrimitiveInputs(inputs.into())))
+    Tensor::from_dispatch(Dispatch::fused(primitive, PrimitiveInputs::new(inputs)))
 }
 
 /// Whether primitives run their fused kernels on this device (burn's CPU backends Flex and NdArray),

@@ -31,6 +31,7 @@ pub trait Real:
     /// The same value in double precision.
     fn wide(self) -> f64;
     /// Absolute value.
+    #[must_use]
     fn magnitude(self) -> Self;
 }
 

@@ -59,7 +59,7 @@ struct Series<'a, F> {
     assets: usize,
 }
 
-fn series<'a, F: Real>([input, decay, initial]: [View<'a, F>; 3], set: usize) -> Series<'a, F> {
+fn series<F: Real>([input, decay, initial]: [View<'_, F>; 3], set: usize) -> Series<'_, F> {
     let assets = decay.shape[1];
     let length = input.shape[1] * assets;
     let start = if input.shape[0] == 1 { 0 } else { set * length };
@@ -229,8 +229,8 @@ fn gather_group<F: Real, const LANES: usize>(
         let (value, adjoint) = (&value[offset..offset + LANES], &adjoint[offset..offset + LANES]);
         for lane in 0..LANES {
             decay_sum[lane] += adjoint[lane] * previous[lane];
-            previous[lane] = value[lane];
         }
+        previous.copy_from_slice(value);
     }
     if let Some(input) = &mut gradients.input {
         for (input, adjoint) in input.chunks_exact_mut(assets).zip(adjoint.chunks_exact(assets)) {

@@ -37,7 +37,9 @@ impl Numbers {
         let mut weights = self.list(rows * assets, 0.05, 1.0);
         for row in weights.chunks_exact_mut(assets) {
             let total: f64 = row.iter().sum();
-            row.iter_mut().for_each(|weight| *weight /= total);
+            for weight in row {
+                *weight /= total;
+            }
         }
         weights
     }

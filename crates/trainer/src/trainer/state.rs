@@ -121,14 +121,11 @@ impl State {
             let shapes = |sets: &ParameterSets| -> Vec<(String, [usize; 2])> {
                 sets.leaves.iter().map(|(leaf, tensor)| (leaf.clone(), tensor.dims())).collect()
             };
-            match stored.filter(|stored| shapes(stored) == shapes(zeros)) {
-                Some(stored) => *zeros = stored,
-                None => {
-                    let detail =
-                        format!("its average `{name}` lacks leaves or has other shapes than {:?}", shapes(zeros));
-                    return Err(mismatch(checkpoint, detail));
-                }
-            }
+            let Some(stored) = stored.filter(|stored| shapes(stored) == shapes(zeros)) else {
+                let detail = format!("its average `{name}` lacks leaves or has other shapes than {:?}", shapes(zeros));
+                return Err(mismatch(checkpoint, detail));
+            };
+            *zeros = stored;
         }
         moments.updates.clone_from(&checkpoint.state.updates);
         Ok(Self { host: checkpoint.state.clone(), parameters, moments })

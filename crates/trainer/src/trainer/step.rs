@@ -119,12 +119,11 @@ impl Trainer<'_> {
     ) -> Result<RestartReport, TrainerError> {
         let step = state.host.step;
         let recorded = state.host.tracker.best_of_set(set).filter(|_| remedy == Remedy::OwnBest);
-        let (source, parameters) = match recorded {
-            Some(best) => (RestartSource::OwnBest { recorded_step: best.step }, best.parameters.clone()),
-            None => {
-                let drawn = self.spread.draw(&state.host.origin, self.seed, Purpose::Restart, step, set);
-                (RestartSource::FreshDraw, drawn)
-            }
+        let (source, parameters) = if let Some(best) = recorded {
+            (RestartSource::OwnBest { recorded_step: best.step }, best.parameters.clone())
+        } else {
+            let drawn = self.spread.draw(&state.host.origin, self.seed, Purpose::Restart, step, set);
+            (RestartSource::FreshDraw, drawn)
         };
         let mut values = state.parameters.to_values();
         values[set] = parameters;

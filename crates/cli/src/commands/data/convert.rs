@@ -76,15 +76,15 @@ fn range(from: Option<&str>, until: Option<&str>) -> anyhow::Result<Option<std::
 
 fn describe(file: &ConvertedFile) -> String {
     let span = format!("{} .. {}", format_time(file.first_ms), format_time(file.last_ms));
-    let mut text = format!("{}: {} rows, {span}", file.path.display(), file.rows);
+    let mut parts = vec![format!("{}: {} rows", file.path.display(), file.rows), span];
     for (count, what) in [
         (file.filled, "carried forward"),
         (file.missing, "missing"),
         (file.dropped_off_grid, "off the grid and left out"),
     ] {
         if count > 0 {
-            text += &format!(", {count} {what}");
+            parts.push(format!("{count} {what}"));
         }
     }
-    text
+    parts.join(", ")
 }

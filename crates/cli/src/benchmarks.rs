@@ -1,0 +1,174 @@
+//! What a trained pool is compared with, judged by the same metric functions over the same rows.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `hodl` | the pool's initial basket, held |
+//! | `uniform` | equal shares of the initial value, held |
+//! | `balancer` | a zero-fee pool that keeps the initial weights, arbitraged as the judged pool is |
+//! | `random` | the judged pool with parameters that nobody trained: draws around the starting point of training |
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use clap::ValueEnum;
+use gradpool_metrics::{Metric, MetricValue};
+use gradpool_pools::{Pool, PoolSettings};
+use gradpool_strategy::{
+    Estimator, InitialSettings, LeafSpec, ParameterSets, ParameterValues, Rule, RuleContext, Strategy, StrategySettings,
+};
+use gradpool_trainer::initialisation::{Spread, initial_sets};
+use gradpool_trainer::{Deposit, Experiment, Objective};
+
+use crate::config::ResolvedConfig;
+use crate::human_units::initial_weights;
+use crate::setup::{Setup, train_settings};
+
+/// Draws of `random`.
+pub const RANDOM_DRAWS: usize = 8;
+/// Seed of `random`: the same draws whatever the seed of the training.
+const RANDOM_SEED: u64 = 20_180_108;
+
+/// What a trained pool is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Benchmark {
+    /// Its initial basket, held
+    Hodl,
+    /// Equal shares of the initial value, held
+    Uniform,
+    /// A zero-fee pool with constant weights, the initial ones
+    Balancer,
+    /// The same pool with parameters drawn around the starting point of training
+    Random,
+}
+
+impl Benchmark {
+    /// Its name in options and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hodl => "hodl",
+            Self::Uniform => "uniform",
+            Self::Balancer => "balancer",
+            Self::Random => "random",
+        }
+    }
+}
+
+/// The rule that never moves a weight.
+#[derive(Clone, Copy, Debug)]
+struct ConstantWeights;
+
+impl Rule for ConstantWeights {
+    fn name(&self) -> &'static str {
+        "constant_weights"
+    }
+
+    fn leaves(&self) -> &'static [LeafSpec] {
+        &[]
+    }
+
+    fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {
+        // The estimate is not looked at; it gives the signal its shape.
+        vec![Estimator::Gradient { decay: context.initial_weights() * 0.0 + 0.5, denominator_decay: None }]
+    }
+
+    fn signal(&self, estimates: &[Tensor<3>], _: &RuleContext<'_>) -> Tensor<3> {
+        estimates[0].zeros_like()
+    }
+
+    fn initial_values(&self, _: &InitialSettings, _: &StrategySettings) -> ParameterValues {
+        ParameterValues::default()
+    }
+}
+
+/// Judges benchmarks over the prices of a setup.
+#[derive(Debug)]
+pub struct Benchmarks<'a> {
+    setup: &'a Setup,
+    held: Experiment,
+}
+
+impl<'a> Benchmarks<'a> {
+    /// Prepares the prices.
+    ///
+    /// # Errors
+    /// What strategy or pool refuse.
+    pub fn new(setup: &'a Setup) -> anyhow::Result<Self> {
+        Ok(Self { setup, held: constant_weights(setup, false)? })
+    }
+
+    /// Metrics of weights that are bought at the first of `rows` and held; rows of the experiment's history.
+    ///
+    /// # Errors
+    /// What the pool or a metric refuses.
+    pub fn hold(&self, weights: &[f64], rows: Range<usize>, metrics: &[Metric]) -> anyhow::Result<Vec<MetricValue>> {
+        self.judge(&self.held, weights, rows, metrics)
+    }
+
+    /// Metrics of equal shares that are bought at the first of `rows` and held.
+    ///
+    /// # Errors
+    /// As [`Benchmarks::hold`].
+    pub fn hold_uniform(&self, rows: Range<usize>, metrics: &[Metric]) -> anyhow::Result<Vec<MetricValue>> {
+        let assets = self.setup.strategy().settings().assets;
+        self.hold(&vec![1.0 / assets as f64; assets], rows, metrics)
+    }
+
+    /// Metrics of a benchmark of a pool with these parameters: one list, but one per draw of `random`.
+    ///
+    /// # Errors
+    /// As [`Benchmarks::hold`].
+    pub fn metrics(
+        &self,
+        benchmark: Benchmark,
+        values: &ParameterValues,
+        config: &ResolvedConfig,
+        rows: Range<usize>,
+        metrics: &[Metric],
+    ) -> anyhow::Result<Vec<Vec<MetricValue>>> {
+        let weights = initial_weights(values, self.setup.strategy().settings().assets);
+        match benchmark {
+            Benchmark::Hodl => Ok(vec![self.hold(&weights, rows, metrics)?]),
+            Benchmark::Uniform => Ok(vec![self.hold_uniform(rows, metrics)?]),
+            Benchmark::Balancer => {
+                let balancer = constant_weights(self.setup, self.setup.experiment.pool().settings().arbitrate)?;
+                Ok(vec![self.judge(&balancer, &weights, rows, metrics)?])
+            }
+            Benchmark::Random => {
+                let experiment = &self.setup.experiment;
+                let sets = ParameterSets::from_values(&self.draws(config)?, &self.setup.device, self.setup.dtype)?;
+                Ok(experiment.metrics(&sets, rows, Deposit::Fresh, metrics)?)
+            }
+        }
+    }
+
+    /// Parameter sets drawn around the canonical starting point, which itself is not among them.
+    fn draws(&self, config: &ResolvedConfig) -> anyhow::Result<Vec<ParameterValues>> {
+        let centre = self.setup.initial_values(config)?.remove(0);
+        let spread = Spread::from_settings(&train_settings(config)?, self.setup.experiment.frozen_leaves());
+        Ok(initial_sets(&[centre], RANDOM_DRAWS + 1, &spread, RANDOM_SEED)?.split_off(1))
+    }
+
+    fn judge(
+        &self,
+        experiment: &Experiment,
+        weights: &[f64],
+        rows: Range<usize>,
+        metrics: &[Metric],
+    ) -> anyhow::Result<Vec<MetricValue>> {
+        let values = ParameterValues::new([("initial_weights", weights.to_vec())]);
+        let sets = ParameterSets::from_values(&[values], &self.setup.device, self.setup.dtype)?;
+        Ok(experiment.metrics(&sets, rows, Deposit::Fresh, metrics)?.remove(0))
+    }
+}
+
+/// The pool of a setup with weights that never move.
+fn constant_weights(setup: &Setup, arbitrate: bool) -> anyhow::Result<Experiment> {
+    let pool = setup.experiment.pool();
+    // Bounds belong to the judged pool: a held basket keeps none.
+    let settings = StrategySettings { bounds: None, ..setup.strategy().settings().clone() };
+    let strategy = Strategy::new(Arc::new(ConstantWeights), settings)?;
+    let pool = Pool::new(strategy, PoolSettings { arbitrate, ..pool.settings().clone() })?;
+    let goal = setup.experiment.goal().clone();
+    Ok(Experiment::new(pool, &setup.prices, &setup.periods, goal, &setup.device, setup.dtype)?)
+}

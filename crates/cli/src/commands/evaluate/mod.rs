@@ -1,0 +1,223 @@
+//! `gradpool evaluate`: trained parameters on periods that they have not seen, next to benchmarks.
+
+mod period;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gradpool_metrics::Metric;
+use gradpool_strategy::{ParameterSets, ParameterValues};
+use gradpool_trainer::Deposit;
+
+use crate::EXIT_DONE;
+use crate::arguments::CommonOptions;
+use crate::benchmarks::{Benchmark, Benchmarks};
+use crate::commands::load_config;
+use crate::config::{ResolvedConfig, Source};
+use crate::describe::warn_of_prices;
+use crate::given::GivenParameters;
+use crate::judgement::{Numbers, note, numbers, warn_of_undefined};
+use crate::output::{Hinted, Output};
+use crate::periods::NamedPeriod;
+use crate::runs::{find_run, run_of_checkpoint, stored_config_path};
+use crate::setup::Setup;
+use period::{Judged, Selection};
+use report::{EvaluatedRun, Evaluation};
+
+/// Arguments of `gradpool evaluate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+`fresh` begins with the initial weights at the first row of the period, as a new depositor does; `continued` has been
+running since the first row of training; `in sample` is the training period with a fresh deposit.
+
+Examples:
+  gradpool evaluate runs/momentum-1a2b3c4d
+  gradpool evaluate runs/momentum-1a2b3c4d --on 2018-12-01..2019-02-01 --against hodl,balancer,random
+  gradpool evaluate params.json --config configs/momentum.toml --json")]
+pub struct EvaluateArguments {
+    /// Run folders, checkpoints (.safetensors) or JSON parameters; several give one table
+    #[arg(required = true, value_name = "RUN|PARAMS")]
+    pub sources: Vec<PathBuf>,
+    /// Configuration of the pool; a run knows its own
+    #[arg(long, value_name = "CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Period to judge; FROM..TO are dates, TO excluded [default: test, else validation, else train]
+    #[arg(long, value_name = "train|validation|test|FROM..TO", value_parser = Selection::parse)]
+    pub on: Option<Selection>,
+    /// Fee rate of the pool (repeatable); this version knows 0 only
+    #[arg(long, value_name = "RATE", value_delimiter = ',', allow_negative_numbers = true)]
+    pub fee: Vec<f64>,
+    /// What to compare with
+    #[arg(
+        long,
+        value_name = "NAME,..",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "hodl,uniform",
+        hide_possible_values = true,
+        help = "What to compare with: hodl, uniform, balancer, random"
+    )]
+    pub against: Vec<Benchmark>,
+    /// Folder of the price files, instead of the configuration's
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Parameters with the pool that they belong to.
+struct Candidate {
+    source: PathBuf,
+    config: ResolvedConfig,
+    setup: Setup,
+    judged: Judged,
+    values: ParameterValues,
+}
+
+/// Judges all sources and prints one table or document.
+///
+/// # Errors
+/// What parameters, configuration, prices or period make impossible.
+pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Output<'_>) -> anyhow::Result<u8> {
+    refuse_fees(&arguments.fee)?;
+    let mut candidates = Vec::with_capacity(arguments.sources.len());
+    for source in &arguments.sources {
+        candidates.push(candidate(source, &arguments, common, output)?);
+    }
+    let period = same_period(&candidates)?;
+    let objective = candidates[0].setup.experiment.goal().objective;
+    let mut evaluation = Evaluation {
+        objective,
+        note: note(&candidates[0].setup, &candidates[0].config),
+        is_training: period.name == "train",
+        period,
+        runs: candidates.iter().map(evaluate).collect::<anyhow::Result<_>>()?,
+        against: Vec::new(),
+    };
+    evaluation.against = benchmarks(&candidates[0], &arguments.against, objective)?;
+    let differs = |candidate: &Candidate| candidate.setup.prices.assets() != candidates[0].setup.prices.assets();
+    if let Some(other) = candidates.iter().find(|candidate| differs(candidate)) {
+        let (first, other) = (candidates[0].source.display(), other.source.display());
+        output.warn(format!("the benchmarks are those of {first}; {other} has other assets"));
+    }
+    for run in &evaluation.runs {
+        warn_of_undefined(&format!("{}, fresh", run.source), &run.fresh, objective, output);
+    }
+    if output.json {
+        output.document(&evaluation.document())?;
+    } else {
+        for line in evaluation.lines() {
+            output.data(line)?;
+        }
+    }
+    Ok(EXIT_DONE)
+}
+
+fn refuse_fees(rates: &[f64]) -> anyhow::Result<()> {
+    for rate in rates {
+        if *rate == 0.0 {
+            continue;
+        }
+        let what = if *rate > 0.0 { "is not available in this version" } else { "is no fee rate" };
+        return Err(Hinted::new(
+            format!("`--fee {rate}` {what}"),
+            "this version judges zero-fee pools: leave --fee out, or give --fee 0",
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn candidate(
+    source: &Path,
+    arguments: &EvaluateArguments,
+    common: &CommonOptions,
+    output: &mut Output<'_>,
+) -> anyhow::Result<Candidate> {
+    let is_json = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    let parameters = if source.is_dir() { find_run(source)? } else { source.to_owned() };
+    let config = match &arguments.config {
+        Some(config) => config.clone(),
+        None if source.is_dir() => stored_config_path(&parameters)?,
+        None => match run_of_checkpoint(source).filter(|_| !is_json) {
+            Some(run) => stored_config_path(&run)?,
+            None if !source.exists() => {
+                return Err(Hinted::new(
+                    format!("there is no {}", source.display()),
+                    "name a run folder, a checkpoint (.safetensors) or a JSON file with parameters",
+                )
+                .into());
+            }
+            None => {
+                return Err(Hinted::new(
+                    format!("{} does not say which pool it belongs to", source.display()),
+                    "name its configuration with --config",
+                )
+                .into());
+            }
+        },
+    };
+    let config = load_config(&Source::File(config), common, arguments.data.clone(), output)?.config;
+    let (setup, judged) = period::prepare(&config, arguments.on.as_ref())?;
+    warn_of_prices(&setup, output);
+    let given = GivenParameters::load(&parameters, setup.strategy(), setup.prices.assets())?;
+    let values = given.single(&parameters)?.clone();
+    Ok(Candidate { source: source.to_owned(), config, setup, judged, values })
+}
+
+/// The period of all candidates; its name is what the user asked for, so its times must be the same too.
+fn same_period(candidates: &[Candidate]) -> anyhow::Result<NamedPeriod> {
+    let first = &candidates[0];
+    for other in &candidates[1..] {
+        if other.judged.period != first.judged.period {
+            let describe = |candidate: &Candidate| {
+                format!("{} of {} is {}", candidate.judged.period.name, candidate.source.display(), candidate.judged.period.text())
+            };
+            return Err(Hinted::new(
+                format!("the runs do not share the period: {}; {}", describe(first), describe(other)),
+                "name the dates with --on FROM..TO",
+            )
+            .into());
+        }
+    }
+    Ok(first.judged.period.clone())
+}
+
+fn evaluate(candidate: &Candidate) -> anyhow::Result<EvaluatedRun> {
+    let Candidate { setup, judged, values, .. } = candidate;
+    let experiment = &setup.experiment;
+    let sets = ParameterSets::from_values(std::slice::from_ref(values), &setup.device, setup.dtype)?;
+    let metrics = |rows: &std::ops::Range<usize>, deposit| -> anyhow::Result<_> {
+        Ok(experiment.metrics(&sets, rows.clone(), deposit, Metric::all())?.remove(0))
+    };
+    Ok(EvaluatedRun {
+        source: candidate.source.display().to_string(),
+        fresh: metrics(&judged.rows, Deposit::Fresh)?,
+        continued: metrics(&judged.rows, Deposit::Continued)?,
+        in_sample: metrics(&experiment.periods().train, Deposit::Fresh)?,
+        training: judged.training.clone(),
+    })
+}
+
+/// Benchmarks by name, each bought at the first row of the period.
+fn benchmarks(
+    candidate: &Candidate,
+    wanted: &[Benchmark],
+    objective: Metric,
+) -> anyhow::Result<Vec<(&'static str, Numbers)>> {
+    let Candidate { setup, config, judged, values, .. } = candidate;
+    let mut wanted = wanted.to_vec();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let benchmarks = Benchmarks::new(setup)?;
+    let mut found = Vec::new();
+    for benchmark in wanted {
+        let draws = benchmarks.metrics(benchmark, values, config, judged.rows.clone(), Metric::all())?;
+        if benchmark == Benchmark::Random {
+            found.push(("random", report::mean(&draws)));
+            found.push(("random_best", report::best(&draws, objective)));
+        } else {
+            found.extend(draws.iter().map(|values| (benchmark.name(), numbers(values))));
+        }
+    }
+    Ok(found)
+}

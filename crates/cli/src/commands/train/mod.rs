@@ -1,0 +1,166 @@
+//! `gradpool train`: climbs the objective and keeps what it finds in a run folder.
+
+mod interrupt;
+mod progress;
+pub mod report;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gradpool_trainer::initialisation::{Spread, initial_sets};
+use gradpool_trainer::{
+    Objective, RunFolder, RunIdentity, TerminationReason, TrainResult, TrainSettings, Trainer, TrainerError,
+};
+
+use crate::arguments::CommonOptions;
+use crate::commands::load_config;
+use crate::config::{ResolvedConfig, Source};
+use crate::output::{Hinted, Output};
+use crate::periods::say_periods;
+use crate::runs::{find_run, stored_config_path};
+use crate::setup::{Setup, train_settings};
+use crate::{EXIT_DONE, EXIT_INTERRUPTED};
+use progress::Progress;
+use report::TrainReport;
+
+/// Arguments of `gradpool train`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Ctrl-C saves a checkpoint and exits with 130; a second one ends at once.
+
+Examples:
+  gradpool train
+  gradpool train configs/momentum.toml --set train.iterations=1000 --seed 7
+  gradpool train --resume runs/momentum-1a2b3c4d")]
+pub struct TrainArguments {
+    /// A TOML configuration or a quantammsim fingerprint (.json) [default: configs/momentum.toml]
+    pub config: Option<PathBuf>,
+    /// Folder in which the run folder <name>-<hash> is made [default: runs]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Continues this run from its latest checkpoint, with its own configuration
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<PathBuf>,
+    /// Folder of the price files, instead of the configuration's
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Replaces an earlier run of the same configuration
+    #[arg(long, conflicts_with = "resume")]
+    pub force: bool,
+}
+
+/// Trains, or continues a training.
+///
+/// # Errors
+/// What configuration, prices, pool, trainer or file system refuse.
+pub fn run(arguments: TrainArguments, common: &CommonOptions, output: &mut Output<'_>) -> anyhow::Result<u8> {
+    let resumed = arguments.resume.as_deref().map(find_run).transpose()?;
+    let source = match (arguments.config, &resumed) {
+        (Some(path), _) => Source::File(path),
+        (None, Some(run)) => Source::File(stored_config_path(run)?),
+        (None, None) => Source::Default,
+    };
+    let config = load_config(&source, common, arguments.data, output)?.config;
+    let setup = Setup::new(&config)?;
+    let settings = train_settings(&config)?;
+    let seed = config.runtime.seed;
+    let range = setup.sampling_range(&config)?;
+    let trainer = Trainer::new(&setup.experiment, &settings, range, &setup.device, setup.dtype, seed)?;
+    let spread = Spread::from_settings(&settings, setup.experiment.frozen_leaves());
+    let initial = initial_sets(&setup.initial_values(&config)?, settings.parameter_sets, &spread, seed)?;
+    say_periods(&setup, &config, output);
+
+    let identity = RunIdentity {
+        name: config.name.clone(),
+        hash: config.config_hash(&setup.prices.content_hash()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let run = match &resumed {
+        Some(path) => RunFolder::open(path, identity).map_err(|error| changed_configuration(path, error))?,
+        None => {
+            let parent = arguments.out.unwrap_or_else(|| PathBuf::from("runs"));
+            RunFolder::create(&parent, identity, &config.resolved_toml(), arguments.force)?
+        }
+    };
+    let checkpoint = resumed.as_ref().map(|_| run.latest_checkpoint()).transpose()?;
+    let flag = interrupt::flag(output);
+    let trainer = trainer.with_run(&run).with_interrupt(flag);
+    say_start(&settings, &run, checkpoint.as_ref().map(gradpool_trainer::Checkpoint::step), output);
+    let result = {
+        let mut progress = Progress::new(output, &settings.objective);
+        match &checkpoint {
+            Some(checkpoint) => trainer.resume(checkpoint, &mut [&mut progress])?,
+            None => trainer.train(&initial, &mut [&mut progress])?,
+        }
+    };
+    if result.termination == TerminationReason::Interrupted {
+        output.say(format!(
+            "interrupted after {} of {} steps; a checkpoint was saved. To continue:\n  gradpool train --resume {}",
+            result.steps_done,
+            settings.iterations,
+            run.path().display()
+        ));
+        return Ok(EXIT_INTERRUPTED);
+    }
+    finish(&setup, &config, &run, &result, output)
+}
+
+fn say_start(settings: &TrainSettings, run: &RunFolder, resumed_from: Option<usize>, output: &mut Output<'_>) {
+    let sets = settings.parameter_sets;
+    let what = match resumed_from {
+        Some(step) => format!("continuing after step {step} of {}", settings.iterations),
+        None => format!("{} steps", settings.iterations),
+    };
+    output.say(format!(
+        "training {}: {what}, {sets} parameter {}, objective {}",
+        run.path().display(),
+        if sets == 1 { "set" } else { "sets" },
+        settings.objective
+    ));
+}
+
+/// Judges the result, which no part of the training has seen the test period for, and prints it.
+fn finish(
+    setup: &Setup,
+    config: &ResolvedConfig,
+    run: &RunFolder,
+    result: &TrainResult,
+    output: &mut Output<'_>,
+) -> anyhow::Result<u8> {
+    if let TerminationReason::EarlyStopping { .. } = result.termination {
+        output.say(format!("stopped after {} steps: {}", result.steps_done, result.termination));
+    }
+    let Some(report) = TrainReport::new(setup, config, run, result)? else {
+        return Err(Hinted::new(
+            format!("no parameter set had a finite value at any evaluation; the log is {}", run.events_path().display()),
+            "lower `train.learning_rate`, or start elsewhere (`initial.*`)",
+        )
+        .into());
+    };
+    run.write_result(&report)?;
+    report.warn(output);
+    if output.json {
+        output.document(&report)?;
+    } else {
+        for line in report.lines(config.train.iterations) {
+            output.data(line)?;
+        }
+    }
+    Ok(EXIT_DONE)
+}
+
+/// Says what a changed configuration or other prices mean for a run that is to be continued.
+fn changed_configuration(path: &Path, error: TrainerError) -> anyhow::Error {
+    match error {
+        TrainerError::RunOfAnotherConfiguration { found, expected, .. } => Hinted::new(
+            format!(
+                "{} cannot be continued with another configuration or other prices (its hash is {found}, now it is \
+                 {expected})",
+                path.display()
+            ),
+            "leave out CONFIG, --set, --seed and --precision to continue the run as it is, or start a new run",
+        )
+        .into(),
+        other => other.into(),
+    }
+}

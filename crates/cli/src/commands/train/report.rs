@@ -1,0 +1,224 @@
+//! What a finished training says: `result.json`, the document of `--json`, and a table for people.
+
+use std::collections::BTreeMap;
+
+use gradpool_metrics::{Metric, MetricValue};
+use gradpool_strategy::{ParameterSets, ParameterValues};
+use gradpool_trainer::{Deposit, RunFolder, TerminationReason, TrainResult};
+use serde::Serialize;
+
+use crate::benchmarks::Benchmarks;
+use crate::config::ResolvedConfig;
+use crate::human_units::{self, AssetParameters, human_units, initial_weights};
+use crate::judgement::{self, Numbers, cell, numbers, shown};
+use crate::output::Output;
+use crate::periods::{NamedPeriod, named_periods, named_ranges};
+use crate::setup::Setup;
+
+/// One thing per period; absent where the configuration has no such period.
+#[derive(Clone, Debug, Serialize)]
+struct ByPeriod<T> {
+    train: Option<T>,
+    validation: Option<T>,
+    test: Option<T>,
+}
+
+/// The selected point.
+#[derive(Clone, Debug, Serialize)]
+struct BestPoint {
+    step: usize,
+    set: usize,
+    /// The objective over the whole training period.
+    objective: Option<f64>,
+    /// What it was chosen by.
+    metric: String,
+    /// The period it was chosen on.
+    chosen_on: gradpool_trainer::tracker::Split,
+    /// That metric on that period.
+    score: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct HoldMetrics {
+    hodl: ByPeriod<Numbers>,
+    uniform: ByPeriod<Numbers>,
+}
+
+/// The content of `result.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainReport {
+    run: String,
+    config_hash: String,
+    objective: Metric,
+    best: BestPoint,
+    parameters: BTreeMap<String, Vec<f64>>,
+    human_units: Vec<AssetParameters>,
+    metrics: ByPeriod<Numbers>,
+    benchmarks: HoldMetrics,
+    periods: ByPeriod<NamedPeriod>,
+    non_finite: Vec<String>,
+    reasons: ByPeriod<BTreeMap<&'static str, String>>,
+    restarts: usize,
+    restarts_of_sets: Vec<usize>,
+    skipped_updates_of_sets: Vec<usize>,
+    termination: TerminationReason,
+    steps_done: usize,
+    note: String,
+    seconds: f64,
+    #[serde(skip)]
+    judged: Vec<JudgedPeriod>,
+}
+
+/// A period with what the pool and the held baskets made of it, all bought at its first row.
+#[derive(Clone, Debug)]
+struct JudgedPeriod {
+    period: NamedPeriod,
+    pool: Vec<MetricValue>,
+    hodl: Vec<MetricValue>,
+    uniform: Vec<MetricValue>,
+}
+
+impl TrainReport {
+    /// Judges the best point over every period. `None` if no evaluation was finite.
+    ///
+    /// # Errors
+    /// What pool or metrics refuse.
+    pub fn new(
+        setup: &Setup,
+        config: &ResolvedConfig,
+        run: &RunFolder,
+        result: &TrainResult,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some((best, values)) = result.best.as_ref().zip(result.best_parameters.as_ref()) else { return Ok(None) };
+        let judged = judge(setup, config, values)?;
+        let reasons = |values: &[MetricValue]| -> BTreeMap<&'static str, String> {
+            let reasons = gradpool_metrics::reasons(values);
+            reasons.into_iter().map(|(name, reason)| (name, reason.to_owned())).collect()
+        };
+        Ok(Some(Self {
+            run: run.path().display().to_string(),
+            config_hash: run.identity().hash.clone(),
+            objective: setup.experiment.goal().objective,
+            best: BestPoint {
+                step: best.step,
+                set: best.set,
+                objective: best.objective,
+                metric: best.metric.clone(),
+                chosen_on: best.split,
+                score: best.score,
+            },
+            parameters: values.leaves.clone(),
+            human_units: human_units(values, setup.strategy().settings(), setup.prices.assets()),
+            metrics: by_period(&judged, |judged| numbers(&judged.pool)),
+            benchmarks: HoldMetrics {
+                hodl: by_period(&judged, |judged| numbers(&judged.hodl)),
+                uniform: by_period(&judged, |judged| numbers(&judged.uniform)),
+            },
+            periods: by_period(&judged, |judged| judged.period.clone()),
+            non_finite: judged.iter().flat_map(JudgedPeriod::non_finite).collect(),
+            reasons: by_period(&judged, |judged| reasons(&judged.pool)),
+            restarts: result.restarts.iter().sum(),
+            restarts_of_sets: result.restarts.clone(),
+            skipped_updates_of_sets: result.skipped.clone(),
+            termination: result.termination.clone(),
+            steps_done: result.steps_done,
+            note: judgement::note(setup, config),
+            seconds: result.seconds,
+            judged,
+        }))
+    }
+
+    /// Warns of sets that were restarted and of shown metrics that have no value.
+    pub fn warn(&self, output: &mut Output<'_>) {
+        for (set, (&restarts, &skipped)) in
+            self.restarts_of_sets.iter().zip(&self.skipped_updates_of_sets).enumerate()
+        {
+            if skipped > 0 {
+                let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+                let restarted = if restarts > 0 { format!(", restarted {}", times(restarts)) } else { String::new() };
+                output.warn(format!("set {set} went non-finite {}{restarted}", times(skipped)));
+            }
+        }
+        for judged in &self.judged {
+            judgement::warn_of_undefined(&judged.period.name, &judged.pool, self.objective, output);
+        }
+    }
+
+    /// The table for people.
+    pub fn lines(&self, iterations: usize) -> Vec<String> {
+        let best = &self.best;
+        let chosen_on = chosen_on(best);
+        let mut lines = vec![format!(
+            "best parameters: set {} after {} of {iterations} steps, chosen by {} on the {chosen_on} period",
+            best.set, best.step, best.metric
+        )];
+        lines.extend(judgement::table(&human_units::rows(&self.human_units)));
+        lines.push(String::new());
+        lines.push(format!("objective: {}; each period begins with a fresh deposit", self.objective));
+        for judged in &self.judged {
+            let name = judged.period.name.as_str();
+            let sample = match name {
+                "train" => "in sample",
+                _ if name == chosen_on => "chosen on, not trained on",
+                _ => "OUT OF SAMPLE",
+            };
+            lines.push(String::new());
+            lines.push(format!("{name}: {} - {sample}", judged.period.text()));
+            lines.extend(judgement::table(&judged.rows(self.objective)));
+        }
+        lines.push(String::new());
+        lines.push(self.note.clone());
+        lines.push(format!("run folder: {}", self.run));
+        lines
+    }
+}
+
+fn chosen_on(best: &BestPoint) -> &'static str {
+    match best.chosen_on {
+        gradpool_trainer::tracker::Split::Train => "train",
+        gradpool_trainer::tracker::Split::Validation => "validation",
+    }
+}
+
+impl JudgedPeriod {
+    fn rows(&self, objective: Metric) -> Vec<Vec<String>> {
+        let columns = [&self.pool, &self.hodl, &self.uniform].map(|values| numbers(values));
+        let row = |metric: Metric| {
+            let cells = columns.iter().map(|column| cell(metric, column));
+            std::iter::once(metric.name().to_owned()).chain(cells).collect()
+        };
+        let heading = ["", "pool", "hodl", "uniform hodl"].map(str::to_owned).to_vec();
+        std::iter::once(heading).chain(shown(objective).into_iter().map(row)).collect()
+    }
+
+    fn non_finite(&self) -> Vec<String> {
+        judgement::non_finite(&self.period.name, &self.pool).collect()
+    }
+}
+
+fn judge(setup: &Setup, config: &ResolvedConfig, values: &ParameterValues) -> anyhow::Result<Vec<JudgedPeriod>> {
+    let experiment = &setup.experiment;
+    let sets = ParameterSets::from_values(std::slice::from_ref(values), &setup.device, setup.dtype)?;
+    let benchmarks = Benchmarks::new(setup)?;
+    let weights = initial_weights(values, setup.prices.assets().len());
+    let metrics = Metric::all();
+    let ranges = named_ranges(experiment.periods());
+    let periods = named_periods(experiment.periods(), experiment.history().prices().grid(), config);
+    ranges
+        .into_iter()
+        .zip(periods)
+        .map(|((_, rows), period)| {
+            Ok(JudgedPeriod {
+                period,
+                pool: experiment.metrics(&sets, rows.clone(), Deposit::Fresh, metrics)?.remove(0),
+                hodl: benchmarks.hold(&weights, rows.clone(), metrics)?,
+                uniform: benchmarks.hold_uniform(rows, metrics)?,
+            })
+        })
+        .collect()
+}
+
+fn by_period<T>(judged: &[JudgedPeriod], value: impl Fn(&JudgedPeriod) -> T) -> ByPeriod<T> {
+    let of = |name: &str| judged.iter().find(|judged| judged.period.name == name).map(&value);
+    ByPeriod { train: of("train"), validation: of("validation"), test: of("test") }
+}

@@ -1,0 +1,113 @@
+//! What several commands say in the same words: periods, the pool, prices that were filled, numbers in tables.
+
+use std::ops::Range;
+
+use gradpool_market::{Grid, format_time};
+
+use crate::output::Output;
+use crate::setup::Setup;
+
+/// Half-open rows of a grid: `2018-01-08 .. 2018-12-01 (excluded), 327 rows every 1 d`.
+pub fn period(grid: &Grid, rows: &Range<usize>) -> String {
+    let step = grid.step().map_or_else(|_| format!("{} ms", grid.step_ms), |step| step.to_string());
+    let (from, to) = (day_or_time(grid.time_ms(rows.start)), day_or_time(grid.time_ms(rows.end)));
+    format!("{from} .. {to} (excluded), {} rows every {step}", rows.len())
+}
+
+/// A time without its time of day if that is midnight.
+pub fn day_or_time(time_ms: i64) -> String {
+    let text = format_time(time_ms);
+    text.strip_suffix(" 00:00:00").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// Warns of prices that were carried forward and of estimators that start with less history than they ask for.
+pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
+    let prices = setup.experiment.history().prices();
+    let filled: Vec<String> = (0..prices.assets().len())
+        .filter(|&asset| prices.filled_count(asset) > 0)
+        .map(|asset| format!("{} of {}", prices.filled_count(asset), prices.assets()[asset]))
+        .collect();
+    if !filled.is_empty() {
+        output.warn(format!("prices of {} rows are carried forward over gaps: {}", prices.rows(), filled.join(", ")));
+    }
+    let periods = &setup.periods;
+    if periods.burn_in_is_short() {
+        output.warn(format!(
+            "the estimators start with {} days of prices instead of {} (`pool.maximum_memory_days`): there are no \
+             earlier prices",
+            periods.burn_in_days, periods.asked_burn_in_days
+        ));
+    }
+}
+
+/// What the pool is, where a result could be mistaken for that of another.
+pub fn pool(setup: &Setup) -> String {
+    let settings = setup.experiment.pool().settings();
+    if !settings.arbitrate {
+        return "nobody trades against it".to_owned();
+    }
+    let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
+    format!("no fees, arbitraged every {minutes} min")
+}
+
+/// A number with six significant digits.
+pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-4..1e9).contains(&magnitude) {
+        return format!("{value:.5e}");
+    }
+    let whole_digits = if magnitude < 1.0 { 1 } else { magnitude.log10().floor() as usize + 1 };
+    format!("{value:.*}", 6_usize.saturating_sub(whole_digits).max(2))
+}
+
+/// Lines of a table: the first column to the left, the others to the right, two spaces between.
+pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    rows.iter()
+        .map(|row| {
+            let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+                if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            });
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn numbers_keep_six_digits() {
+        for (value, text) in [
+            (0.0, "0.00000"),
+            (0.123_456_789, "0.12346"),
+            (-1.5, "-1.50000"),
+            (1_234_567.891, "1234567.89"),
+            (12.345_678_9, "12.3457"),
+            (1e-7, "1.00000e-7"),
+            (f64::NAN, "-"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn periods_name_their_excluded_end() {
+        let grid = Grid::new(gradpool_market::parse_time("2018-01-01").unwrap(), 86_400_000, 10).unwrap();
+        assert_eq!(period(&grid, &(2..5)), "2018-01-03 .. 2018-01-06 (excluded), 3 rows every 1 d");
+        assert_eq!(day_or_time(grid.start_ms + 60_000), "2018-01-01 00:01:00");
+    }
+
+    #[test]
+    fn tables_align_numbers_to_the_right() {
+        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), "20".to_owned()]];
+        assert_eq!(table(&rows), ["a      1", "long  20"]);
+    }
+}

@@ -1,0 +1,61 @@
+//! PARAMS of the command line: a JSON file, a checkpoint, or a run folder, checked against the strategy.
+
+use std::path::Path;
+
+use anyhow::Context;
+use gradpool_strategy::rule::INITIAL_LEAVES;
+use gradpool_strategy::{ParameterValues, Strategy};
+use gradpool_trainer::load_parameters;
+
+use crate::output::Hinted;
+use crate::parameters::ParameterFile;
+
+/// Parameters that the user named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenParameters {
+    /// All sets in the file, at least one.
+    pub sets: Vec<ParameterValues>,
+    /// The one to use where one is wanted.
+    pub preferred_set: usize,
+    /// Step of the training that they come from, if they do.
+    pub step: Option<usize>,
+}
+
+impl GivenParameters {
+    /// Reads a JSON object, a checkpoint (`.safetensors`) or the best checkpoint of a run folder.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or with the values for this strategy.
+    pub fn load(path: &Path, strategy: &Strategy, assets: &[String]) -> anyhow::Result<Self> {
+        let is_checkpoint = path.is_dir() || path.extension().is_some_and(|extension| extension == "safetensors");
+        let given = if is_checkpoint {
+            let loaded = load_parameters(path)?;
+            Self { sets: loaded.sets, preferred_set: loaded.preferred_set, step: Some(loaded.step) }
+        } else {
+            let leaves: Vec<&str> =
+                strategy.rule().leaves().iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name).collect();
+            let file = ParameterFile::read(path, assets, &leaves)?;
+            let sets = file.sets.into_iter().map(|leaves| ParameterValues { leaves }).collect();
+            Self { sets, preferred_set: 0, step: None }
+        };
+        for values in &given.sets {
+            strategy.check(values).with_context(|| format!("{} does not fit the strategy", path.display()))?;
+        }
+        Ok(given)
+    }
+
+    /// The only set, or the preferred one of a checkpoint.
+    ///
+    /// # Errors
+    /// If a JSON file holds several sets, so that nobody can know which is meant.
+    pub fn single(&self, path: &Path) -> anyhow::Result<&ParameterValues> {
+        if self.sets.len() > 1 && self.step.is_none() {
+            return Err(Hinted::new(
+                format!("{} holds {} parameter sets; one is wanted", path.display(), self.sets.len()),
+                "keep one value per asset in every parameter, instead of a list of lists",
+            )
+            .into());
+        }
+        Ok(&self.sets[self.preferred_set])
+    }
+}

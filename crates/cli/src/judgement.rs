@@ -1,0 +1,98 @@
+//! Metrics as users see them: which of them a table shows, how, and what is said where one has no value.
+
+use std::collections::BTreeMap;
+
+use gradpool_metrics::{Metric, MetricValue};
+
+use crate::config::ResolvedConfig;
+use crate::describe;
+use crate::output::Output;
+use crate::setup::Setup;
+
+/// Metrics that tables show, besides the objective; `--json` has all.
+pub const SHOWN: [Metric; 9] = [
+    Metric::DailyLogSharpe,
+    Metric::DailySharpe,
+    Metric::Returns,
+    Metric::AnnualisedReturns,
+    Metric::ReturnsOverHodl,
+    Metric::ReturnsOverUniformHodl,
+    Metric::MaximumDrawdown,
+    Metric::Ulcer,
+    Metric::Calmar,
+];
+
+/// Metrics by name; `None` where there is no number.
+pub type Numbers = BTreeMap<&'static str, Option<f64>>;
+
+/// Metrics of one series.
+pub fn numbers(values: &[MetricValue]) -> Numbers {
+    values.iter().map(|value| (value.metric.name(), value.finite())).collect()
+}
+
+/// Names of the metrics without a number, each after `prefix.`.
+pub fn non_finite<'a>(prefix: &'a str, values: &'a [MetricValue]) -> impl Iterator<Item = String> + 'a {
+    values.iter().filter(|value| value.finite().is_none()).map(move |value| format!("{prefix}.{}", value.metric))
+}
+
+/// The metrics that a table shows, in their usual order.
+pub fn shown(objective: Metric) -> Vec<Metric> {
+    Metric::all().iter().copied().filter(|metric| SHOWN.contains(metric) || *metric == objective).collect()
+}
+
+/// A cell of a table: a fraction in percent, a ratio or an amount as it is, `-` where there is no number.
+pub fn cell(metric: Metric, numbers: &Numbers) -> String {
+    let Some(value) = numbers.get(metric.name()).copied().flatten() else { return "-".to_owned() };
+    let is_ratio = ["sharpe", "calmar", "sterling", "raroc", "rovar"].iter().any(|part| metric.name().contains(part));
+    match metric {
+        Metric::FinalValue => format!("{value:.2}"),
+        _ if is_ratio => format!("{value:.3}"),
+        _ => format!("{:.2} %", 100.0 * value),
+    }
+}
+
+/// Lines of a table with indented rows.
+pub fn table(rows: &[Vec<String>]) -> impl Iterator<Item = String> {
+    describe::table(rows).into_iter().map(|line| format!("  {line}"))
+}
+
+/// Warns of shown metrics that have no value over a period, and why.
+pub fn warn_of_undefined(period: &str, values: &[MetricValue], objective: Metric, output: &mut Output<'_>) {
+    let shown = shown(objective);
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for value in values.iter().filter(|value| shown.contains(&value.metric)) {
+        let Some(reason) = value.reason.as_deref() else { continue };
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, names)) => names.push(value.metric.name()),
+            None => by_reason.push((reason, vec![value.metric.name()])),
+        }
+    }
+    for (reason, names) in by_reason {
+        output.warn(format!("{period}: no value for {}: {reason}", names.join(", ")));
+    }
+}
+
+/// What nobody should read into the numbers.
+pub fn note(setup: &Setup, config: &ResolvedConfig) -> String {
+    if !config.pool.arbitrate {
+        return "fees are not modelled in this version; nobody trades with this pool (`pool.arbitrate = false`)".to_owned();
+    }
+    let rows = setup.experiment.pool().settings().arbitrage_interval_rows;
+    let minutes = rows as f64 * setup.prices.grid().step_min();
+    let unit = if minutes == 1.0 { "minute" } else { "minutes" };
+    format!("fees are not modelled in this version: zero-fee pool, arbitraged every {minutes} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_are_percentages_and_ratios_are_not() {
+        let cell = |metric: Metric, value| cell(metric, &Numbers::from([(metric.name(), value)]));
+        assert_eq!(cell(Metric::Returns, Some(-0.125)), "-12.50 %");
+        assert_eq!(cell(Metric::DailySharpe, Some(1.5)), "1.500");
+        assert_eq!(cell(Metric::FinalValue, Some(1e6)), "1000000.00");
+        assert_eq!(cell(Metric::Calmar, None), "-");
+    }
+}

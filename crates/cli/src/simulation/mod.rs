@@ -1,0 +1,187 @@
+//! One pass of a pool over some rows, by any of the ways to compute its weights, with every row on the host.
+
+mod stream;
+mod updates;
+
+use std::ops::Range;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use clap::ValueEnum;
+use gradpool_metrics::{Metric, MetricValue, SeriesInputs, evaluate_all};
+use gradpool_ops::interpolate;
+use gradpool_ops::interpolation::PathLayout;
+use gradpool_pools::Pool;
+use gradpool_strategy::{ParameterSets, ParameterValues, StrategySettings, WeightPath, Windows};
+
+use crate::setup::Setup;
+
+pub use updates::Updates;
+
+/// A way to compute weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum ComputedBy {
+    /// Whole histories in one piece.
+    Vectorized,
+    /// One update after another.
+    Scan,
+    /// One price row after another, in f64, as a keeper runs it.
+    Stream,
+}
+
+impl ComputedBy {
+    /// The name on the command line and in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vectorized => "vectorized",
+            Self::Scan => "scan",
+            Self::Stream => "stream",
+        }
+    }
+}
+
+/// A pool with one parameter set over some rows of its history.
+#[derive(Clone, Debug)]
+pub struct Simulation<'a> {
+    setup: &'a Setup,
+    values: &'a ParameterValues,
+    rows: Range<usize>,
+}
+
+/// Weights and value at every row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Simulated {
+    /// `[rows, assets]`, row-major.
+    pub weights: Vec<f64>,
+    /// In USD, `[rows]`.
+    pub values: Vec<f64>,
+}
+
+impl<'a> Simulation<'a> {
+    /// `rows` are rows of the experiment's history; `values` fit the strategy.
+    pub fn new(setup: &'a Setup, values: &'a ParameterValues, rows: Range<usize>) -> Self {
+        Self { setup, values, rows }
+    }
+
+    /// The ways that the rule can be computed, the ones that differentiate first.
+    pub fn ways(&self) -> Vec<ComputedBy> {
+        let strategy = self.setup.strategy();
+        let scan = strategy.supports_scan();
+        let ways = [
+            (ComputedBy::Vectorized, strategy.supports_vectorized()),
+            (ComputedBy::Scan, scan),
+            (ComputedBy::Stream, scan),
+        ];
+        ways.into_iter().filter_map(|(way, supported)| supported.then_some(way)).collect()
+    }
+
+    /// The way that the configuration means.
+    pub fn configured(&self) -> ComputedBy {
+        match self.setup.strategy().resolved_path(&self.setup.device) {
+            WeightPath::Vectorized => ComputedBy::Vectorized,
+            WeightPath::Scan | WeightPath::Auto => ComputedBy::Scan,
+        }
+    }
+
+    /// Number of simulated rows.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The simulated rows, as rows of the experiment's history.
+    pub fn range(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// The rows as a window.
+    pub fn windows(&self) -> Windows {
+        Windows::single(self.rows.start, self.rows.len())
+    }
+
+    /// The parameter set on the device.
+    ///
+    /// # Errors
+    /// What the strategy refuses.
+    pub fn parameters(&self) -> anyhow::Result<ParameterSets> {
+        let set = std::slice::from_ref(self.values);
+        Ok(ParameterSets::from_values(set, &self.setup.device, self.setup.dtype)?)
+    }
+
+    /// Prices of the simulated rows, `[rows, assets]`, row-major.
+    pub fn prices(&self) -> &[f64] {
+        let prices = self.setup.experiment.history().prices();
+        let assets = prices.assets().len();
+        &prices.prices()[self.rows.start * assets..self.rows.end * assets]
+    }
+
+    /// Weights and values.
+    ///
+    /// # Errors
+    /// What strategy or pool refuse, or a device that does not give its numbers back.
+    pub fn run(&self, way: ComputedBy) -> anyhow::Result<Simulated> {
+        match way {
+            ComputedBy::Stream => self.stream(),
+            ComputedBy::Vectorized | ComputedBy::Scan => self.run_on_device(way),
+        }
+    }
+
+    fn run_on_device(&self, way: ComputedBy) -> anyhow::Result<Simulated> {
+        let samples: Vec<usize> = (0..self.rows()).collect();
+        let history = self.setup.experiment.history();
+        let run = self.pool_computed_by(way)?.run(history, &self.parameters()?, &self.windows(), &samples)?;
+        let weights = interpolate(run.positions, &PathLayout { stride: 1, ..run.layout });
+        Ok(Simulated { weights: to_host(weights)?, values: to_host(run.values)? })
+    }
+
+    fn pool_computed_by(&self, way: ComputedBy) -> anyhow::Result<Pool> {
+        let path = if way == ComputedBy::Vectorized { WeightPath::Vectorized } else { WeightPath::Scan };
+        let pool = self.setup.experiment.pool();
+        let settings = StrategySettings { path, ..pool.strategy().settings().clone() };
+        Ok(Pool::new(pool.strategy().with_settings(settings)?, pool.settings().clone())?)
+    }
+
+    /// Reserves at every row, `[rows, assets]`, row-major: those that the last arbitrage left, the initial ones if nobody
+    /// trades.
+    pub fn reserves(&self, simulated: &Simulated) -> Vec<f64> {
+        let prices = self.prices();
+        let assets = self.setup.strategy().settings().assets;
+        let settings = self.setup.experiment.pool().settings();
+        let mut reserves = Vec::with_capacity(prices.len());
+        for row in 0..self.rows() {
+            let visited = if settings.arbitrate { row - row % settings.arbitrage_interval_rows } else { 0 };
+            let first = visited * assets;
+            let of_asset = |index: usize| simulated.weights[index] * simulated.values[visited] / prices[index];
+            reserves.extend((first..first + assets).map(of_asset));
+        }
+        reserves
+    }
+
+    /// Metrics of the simulated values, in `f64` on the host.
+    ///
+    /// # Errors
+    /// As [`evaluate_all`].
+    pub fn metrics(&self, simulated: &Simulated, metrics: &[Metric]) -> anyhow::Result<Vec<MetricValue>> {
+        let (prices, reserves) = (self.prices(), self.reserves(simulated));
+        let assets = self.setup.strategy().settings().assets;
+        let line = |numbers: &[f64]| {
+            let data = TensorData::new(numbers.to_vec(), [1, numbers.len()]);
+            Tensor::<2>::from_data(data, (&Device::flex(), DType::F64))
+        };
+        let inputs = SeriesInputs {
+            values: line(&simulated.values),
+            sample_rows: (0..self.rows()).collect(),
+            rows: self.rows(),
+            calendar: self.setup.experiment.calendar(),
+            initial_reserves: line(&reserves[..assets]),
+            first_prices: line(&prices[..assets]),
+            last_prices: line(&prices[prices.len() - assets..]),
+            fee_revenue: None,
+        };
+        Ok(evaluate_all(metrics, &inputs)?.pop().unwrap_or_default())
+    }
+}
+
+fn to_host<const D: usize>(tensor: Tensor<D>) -> anyhow::Result<Vec<f64>> {
+    tensor
+        .try_into_vec_as::<f64>()
+        .map_err(|error| anyhow::anyhow!("the device did not give its numbers back: {error}"))
+}

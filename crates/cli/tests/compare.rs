@@ -1,0 +1,96 @@
+//! `gradpool compare`: exit codes, differences, and the document.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use gradpool_cli::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
+use support::{Outcome, gradpool, shared};
+
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/momentum.toml");
+
+fn compare(options: &[&str]) -> Outcome {
+    gradpool(["compare", CONFIG].iter().chain(options))
+}
+
+#[test]
+fn every_path_agrees_on_bundled_prices() {
+    let outcome = compare(&["--rtol", "1e-12", "--json"]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+    let document = outcome.json();
+    assert_eq!(document["agree"], true);
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.keys().collect::<Vec<_>>(), ["scan", "stream", "vectorized"]);
+    for (name, path) in paths {
+        assert!(path["final_value"].as_f64().unwrap() > 0.0, "{name}");
+        assert!(path["seconds"].as_f64().unwrap() > 0.0, "{name}");
+    }
+    assert_eq!(paths["scan"]["final_value_relative_difference"], 0.0);
+    assert_eq!(paths["stream"]["max_weight_difference"], 0.0, "scan and stream have the same weights, bit for bit");
+    assert!(document["ratio_scan_to_vectorized"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn every_path_agrees_on_minutes_of_the_reference() {
+    let Some(folder) = shared("golden") else { return };
+    let case = folder.join("cases/mom_ragged.json").display().to_string();
+    let prices = folder.join("prices").display().to_string();
+    let outcome = gradpool(["compare", &case, "--params", &case, "--data", &prices, "--rtol", "1e-12", "--json"]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+    assert_eq!(outcome.json()["paths"]["stream"]["max_weight_difference"], 0.0);
+}
+
+#[test]
+fn a_path_that_disagrees_is_named_and_exits_with_1() {
+    let outcome = compare(&["--rtol", "0", "--json"]);
+    assert_eq!(outcome.code, EXIT_FAILED, "{}", outcome.stdout);
+    assert_eq!(outcome.json()["agree"], false);
+    assert!(outcome.stderr.contains("error: paths disagree with scan beyond 0"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("vectorized by "), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("hint: `--rtol`"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_run_folder_brings_its_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let outcome = gradpool(["compare", &path]);
+    assert_eq!(outcome.code, EXIT_FAILED);
+    assert!(outcome.stderr.contains("it has no config.toml"), "{}", outcome.stderr);
+    let text = std::fs::read_to_string(CONFIG).unwrap();
+    let data = std::path::Path::new(CONFIG).with_file_name("../datasets/daily").display().to_string();
+    std::fs::write(folder.path().join("config.toml"), text.replace("../datasets/daily", &data)).unwrap();
+    let params = folder.path().join("params.json").display().to_string();
+    std::fs::write(&params, r#"{"log_k": 4, "logit_lamb": 2, "initial_weights_logits": [1, 1, 1]}"#).unwrap();
+    let outcome = gradpool(["compare", &path, "--params", &params]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+    // Without PARAMS its best checkpoint is wanted, and here there is none.
+    let outcome = gradpool(["compare", &path]);
+    assert_eq!(outcome.code, EXIT_FAILED);
+    assert!(outcome.stderr.contains("best.safetensors"), "{}", outcome.stderr);
+}
+
+#[test]
+fn single_precision_disagrees_with_the_stream_at_the_usual_tolerance_only() {
+    assert_eq!(compare(&["--precision", "f32"]).code, EXIT_FAILED);
+    let outcome = compare(&["--precision", "f32", "--rtol", "1e-5"]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+}
+
+#[test]
+fn the_report_for_people() {
+    let outcome = compare(&[]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+    // Columns are as wide as their numbers, and those that are zero on one machine may not be on another.
+    let words = |line: &str| {
+        let mask = |word: &str| if word.parse::<f64>().is_ok() { "#" } else { word }.to_owned();
+        line.split_whitespace().map(mask).collect::<Vec<_>>().join(" ")
+    };
+    insta::assert_snapshot!(outcome.stdout.lines().map(words).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn help_and_usage() {
+    insta::assert_snapshot!(gradpool(["compare", "--help"]).stdout);
+    let outcome = compare(&["--rtol", "-1"]);
+    assert_eq!(outcome.code, EXIT_USAGE, "{}", outcome.stderr);
+}
