@@ -106,7 +106,9 @@ fn calls() -> impl Strategy<Value = Call> {
             let (sets, assets, output_rows, ramps, first_outputs, interpolation_rows) = sizes;
             for row in outputs.chunks_mut(assets) {
                 let mean = row.iter().sum::<f64>() / assets as f64;
-                row.iter_mut().for_each(|value| *value -= mean);
+                for value in row.iter_mut() {
+                    *value -= mean;
+                }
             }
             let initial: Vec<f64> = initial
                 .chunks(assets)
@@ -156,7 +158,7 @@ impl Call {
             host(positions),
             [
                 found(outputs.grad(&gradients), self.outputs.len()),
-                found(initial.grad(&gradients).map(|gradient| gradient.unsqueeze()), self.initial.len()),
+                found(initial.grad(&gradients).map(Tensor::unsqueeze), self.initial.len()),
                 bounds.map_or(vec![], |bounds| found(bounds.grad(&gradients), 2 * self.initial.len())),
             ],
         )

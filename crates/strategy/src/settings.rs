@@ -127,7 +127,7 @@ impl StrategySettings {
             let valid = format!("between 1 and the update interval ({} rows)", self.update_interval_rows);
             return refuse("interpolation", format!("{} rows", self.interpolation_rows), &valid);
         }
-        if !(self.maximum_change_per_row > 0.0) {
+        if self.maximum_change_per_row.is_nan() || self.maximum_change_per_row <= 0.0 {
             return refuse("maximum_change", self.maximum_change_per_row.to_string(), "positive");
         }
         let largest_minimum = 1.0 / self.assets as f64;

@@ -21,12 +21,12 @@ pub struct Bounds<'a, F> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits<F> {
     steps: F,
-    reciprocal_steps: F,
+    reciprocal: F,
     minimum: F,
     maximum: F,
     cap: F,
-    straight_limits: bool,
-    straight_cap: bool,
+    clips_straight: bool,
+    cap_straight: bool,
 }
 
 impl<F: Real> Limits<F> {
@@ -35,12 +35,12 @@ impl<F: Real> Limits<F> {
         let minimum = F::of(settings.minimum_weight);
         Self {
             steps,
-            reciprocal_steps: F::ONE / steps,
+            reciprocal: F::ONE / steps,
             minimum,
             maximum: F::ONE - F::of((assets.max(1) - 1) as f64) * minimum,
             cap: F::of(settings.maximum_change_per_row),
-            straight_limits: settings.straight_through_limits,
-            straight_cap: settings.straight_through_cap,
+            clips_straight: settings.straight_through_limits,
+            cap_straight: settings.straight_through_cap,
         }
     }
 }
@@ -147,7 +147,7 @@ pub(super) fn forward<F: Real>(
         if trace.below[i] {
             count += 1;
         } else {
-            trace.kept = trace.kept + trace.clipped[i];
+            trace.kept += trace.clipped[i];
         }
     }
     trace.shareable = F::ONE - F::of(count as f64) * limits.minimum;
@@ -164,7 +164,7 @@ pub(super) fn forward<F: Real>(
 
     trace.largest = F::ZERO;
     for i in 0..assets {
-        trace.uncapped[i] = limits.reciprocal_steps * (trace.target[i] - position[i]);
+        trace.uncapped[i] = limits.reciprocal * (trace.target[i] - position[i]);
         let size = trace.uncapped[i].magnitude();
         // A NaN must not look like "no change".
         if size > trace.largest || size.wide().is_nan() {
@@ -213,7 +213,7 @@ fn surplus_and_room<F: Real>(bounds: Bounds<'_, F>, clipped: &[F]) -> (F, F) {
     let moved = F::ONE - sum(clipped);
     let mut room = F::ZERO;
     for (i, &z) in clipped.iter().enumerate() {
-        room = room + if moved > F::ZERO { bounds.upper[i] - z } else { z - bounds.lower[i] };
+        room += if moved > F::ZERO { bounds.upper[i] - z } else { z - bounds.lower[i] };
     }
     (moved, room)
 }
@@ -242,13 +242,13 @@ pub(super) fn backward<F: Real>(
     for i in 0..assets {
         trace.gradient[i] = limits.steps * position[i];
     }
-    if let Some(scale) = cap_scale(limits, trace.largest).filter(|_| !limits.straight_cap) {
+    if let Some(scale) = cap_scale(limits, trace.largest).filter(|_| !limits.cap_straight) {
         let mut along = F::ZERO;
         let mut ties = F::ZERO;
         for i in 0..assets {
-            along = along + trace.gradient[i] * trace.uncapped[i];
+            along += trace.gradient[i] * trace.uncapped[i];
             if trace.uncapped[i].magnitude() == trace.largest {
-                ties = ties + F::ONE;
+                ties += F::ONE;
             }
         }
         let guarded = trace.largest + F::of(CAP_GUARD);
@@ -256,7 +256,7 @@ pub(super) fn backward<F: Real>(
         for i in 0..assets {
             let mut gradient = scale * trace.gradient[i];
             if trace.uncapped[i].magnitude() == trace.largest {
-                gradient = gradient + if trace.uncapped[i] < F::ZERO { -slope } else { slope };
+                gradient += if trace.uncapped[i] < F::ZERO { -slope } else { slope };
             }
             trace.gradient[i] = gradient;
         }
@@ -265,11 +265,11 @@ pub(super) fn backward<F: Real>(
     // uncapped = (target - position) / steps; the rounding fix of the target carries no gradient.
     let mut along = F::ZERO;
     for i in 0..assets {
-        let gradient = limits.reciprocal_steps * trace.gradient[i];
-        position[i] = position[i] - gradient;
+        let gradient = limits.reciprocal * trace.gradient[i];
+        position[i] -= gradient;
         trace.gradient[i] = gradient;
         if !trace.below[i] {
-            along = along + gradient * trace.clipped[i];
+            along += gradient * trace.clipped[i];
         }
     }
 
@@ -280,7 +280,7 @@ pub(super) fn backward<F: Real>(
         } else {
             trace.shareable / trace.kept * (trace.gradient[i] - along / trace.kept)
         };
-        let slope = if limits.straight_limits {
+        let slope = if limits.clips_straight {
             F::ONE
         } else {
             clip_slopes(trace.bounded[i], limits.minimum, limits.maximum).0
@@ -289,17 +289,17 @@ pub(super) fn backward<F: Real>(
     }
 
     if let (Some(bounds), Some(gradients)) = (bounds, bound_gradients) {
-        bounds_backward(bounds, limits.straight_limits, trace, gradients);
+        bounds_backward(bounds, limits.clips_straight, trace, gradients);
     }
 
     // normalised = (position + output) / total.
     let mut along = F::ZERO;
     for i in 0..assets {
-        along = along + trace.upstream[i] * trace.normalised[i];
+        along += trace.upstream[i] * trace.normalised[i];
     }
     for i in 0..assets {
         output[i] = (trace.upstream[i] - along) / trace.total;
-        position[i] = position[i] + output[i];
+        position[i] += output[i];
     }
 }
 
@@ -315,15 +315,15 @@ fn bounds_backward<F: Real>(
     let guard = F::of(ROOM_GUARD);
     let mut along = F::ZERO;
     for i in 0..assets {
-        along = along + trace.upstream[i] * trace.bounded[i];
+        along += trace.upstream[i] * trace.bounded[i];
     }
     let through_clip = |value: F, i: usize, gradient: F, lower: &mut [F], upper: &mut [F]| {
         if straight {
             return gradient;
         }
         let (slope, to_lower, to_upper) = clip_slopes(value, bounds.lower[i], bounds.upper[i]);
-        lower[i] = lower[i] + gradient * to_lower;
-        upper[i] = upper[i] + gradient * to_upper;
+        lower[i] += gradient * to_lower;
+        upper[i] += gradient * to_upper;
         gradient * slope
     };
     for i in 0..assets {
@@ -344,17 +344,17 @@ fn bounds_backward<F: Real>(
         } else {
             F::ZERO
         };
-        along = along + trace.gradient[i] * share / room;
+        along += trace.gradient[i] * share / room;
     }
     for i in 0..assets {
         let mut gradient = trace.gradient[i] - along;
         let to_share = moved / room * (trace.gradient[i] - along);
         if moved > F::ZERO {
-            upper[i] = upper[i] + to_share;
-            gradient = gradient - to_share;
+            upper[i] += to_share;
+            gradient -= to_share;
         } else if moved < F::ZERO {
-            lower[i] = lower[i] - to_share;
-            gradient = gradient + to_share;
+            lower[i] -= to_share;
+            gradient += to_share;
         }
         trace.upstream[i] = through_clip(trace.normalised[i], i, gradient, lower, upper);
     }
