@@ -61,9 +61,7 @@ fn training_step(criterion: &mut Criterion) {
             let parameters = parameters(&experiment, 4);
             let windows = windows(&experiment, 8);
             group.bench_function(format!("{name}: value and gradient, 8 x 4"), |bencher| {
-                bencher.iter(|| {
-                    black_box(experiment.gradient(&parameters, Metric::DailyLogSharpe, &windows).unwrap())
-                });
+                bencher.iter(|| black_box(experiment.gradient(&parameters, Metric::DailyLogSharpe, &windows).unwrap()));
             });
             group.bench_function(format!("{name}: forward, 8 x 4"), |bencher| {
                 bencher.iter(|| {
@@ -98,9 +96,8 @@ fn training_step(criterion: &mut Criterion) {
     let experiment = experiment(DAY, WeightPath::Scan, Valuation::Auto);
     let prices = Arc::new(experiment.history().prices().clone());
     group.bench_function("log prices of two years of minutes, 3 assets", |bencher| {
-        bencher.iter(|| {
-            black_box(experiment.pool().history(Arc::clone(&prices), &Device::flex(), DType::F64).unwrap())
-        });
+        bencher
+            .iter(|| black_box(experiment.pool().history(Arc::clone(&prices), &Device::flex(), DType::F64).unwrap()));
     });
     group.finish();
 }

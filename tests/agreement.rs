@@ -109,7 +109,14 @@ fn flat(sets: &ParameterSets) -> Vec<f64> {
 /// `memory`: range of logit_lamb.
 fn markets(memory: std::ops::Range<f64>) -> impl Strategy2<Value = Market> {
     let sizes = (2usize..5, 1usize..3, prop::sample::select(vec![Step::HOUR, Step::DAY]), any::<u64>());
-    let shape = (any::<bool>(), any::<bool>(), any::<bool>(), 1usize..25, 0usize..7, prop::sample::select(vec![1e-5, 3e-4, 1.0]));
+    let shape = (
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+        1usize..25,
+        0usize..7,
+        prop::sample::select(vec![1e-5, 3e-4, 1.0]),
+    );
     (sizes, shape)
         .prop_flat_map(move |((assets, sets, step, seed), shape)| {
             let leaf = |range: std::ops::Range<f64>| prop::collection::vec(range, assets);

@@ -11,7 +11,12 @@ use gradpool_strategy::{ParameterSets, ParameterValues, Strategy, StrategySettin
 use gradpool_trainer::{Experiment, Goal};
 
 /// A small pool on a device: half-daily updates on hourly rows, two sets, two windows.
-fn small(device: &Device, dtype: DType, path: WeightPath, valuation: Valuation) -> (Experiment, ParameterSets, Windows) {
+fn small(
+    device: &Device,
+    dtype: DType,
+    path: WeightPath,
+    valuation: Valuation,
+) -> (Experiment, ParameterSets, Windows) {
     let spec = SynthesisSpec { days: 12.0, step: Step::HOUR, seed: 3, ..SynthesisSpec::default() };
     let prices = synthesize(&spec).unwrap();
     let start_ms = prices.grid().time_ms(4 * 24);
@@ -26,8 +31,7 @@ fn small(device: &Device, dtype: DType, path: WeightPath, valuation: Valuation) 
     };
     let strategy = Strategy::new(rules::by_name("momentum").unwrap(), settings).unwrap();
     let pool = Pool::new(strategy, PoolSettings { valuation, ..PoolSettings::default() }).unwrap();
-    let goal =
-        Goal { objective: Metric::DailyLogSharpe, turnover_penalty: 0.0, window_rows: 7 * 24, watched: vec![] };
+    let goal = Goal { objective: Metric::DailyLogSharpe, turnover_penalty: 0.0, window_rows: 7 * 24, watched: vec![] };
     let experiment = Experiment::new(pool, &prices, &periods, goal, device, dtype).unwrap();
     let set = |shift: f64| {
         ParameterValues::new([
@@ -42,10 +46,21 @@ fn small(device: &Device, dtype: DType, path: WeightPath, valuation: Valuation) 
 }
 
 /// Objective per set and the flat gradient.
-fn gradient(device: &Device, dtype: DType, path: WeightPath, valuation: Valuation, metric: Metric) -> (Vec<f64>, Vec<f64>) {
+fn gradient(
+    device: &Device,
+    dtype: DType,
+    path: WeightPath,
+    valuation: Valuation,
+    metric: Metric,
+) -> (Vec<f64>, Vec<f64>) {
     let (experiment, parameters, windows) = small(device, dtype, path, valuation);
     let found = experiment.gradient(&parameters, metric, &windows).unwrap();
-    let flat = found.gradient.to_values().iter().flat_map(|set| set.leaves.values().flatten().copied().collect::<Vec<_>>()).collect();
+    let flat = found
+        .gradient
+        .to_values()
+        .iter()
+        .flat_map(|set| set.leaves.values().flatten().copied().collect::<Vec<_>>())
+        .collect();
     (found.values, flat)
 }
 

@@ -16,7 +16,7 @@ const COMMON: &str = "Common options";
     name = "gradpool",
     version,
     max_term_width = 100,
-    after_help = "Example:\n  gradpool data inspect datasets/daily\n\nEvery command has --help with an example."
+    after_help = "Example:\n  gradpool train\n\nEvery command has --help with an example."
 )]
 pub struct Cli {
     /// Options that every command has.
@@ -77,7 +77,6 @@ impl CommonOptions {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Command {
     /// Trains a pool's strategy, or continues a training
     Train(commands::train::TrainArguments),

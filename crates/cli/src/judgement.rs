@@ -35,9 +35,9 @@ pub fn non_finite<'a>(prefix: &'a str, values: &'a [MetricValue]) -> impl Iterat
     values.iter().filter(|value| value.finite().is_none()).map(move |value| format!("{prefix}.{}", value.metric))
 }
 
-/// The metrics that a table shows, in their usual order.
+/// The metrics that a table shows: the objective, then the others.
 pub fn shown(objective: Metric) -> Vec<Metric> {
-    Metric::all().iter().copied().filter(|metric| SHOWN.contains(metric) || *metric == objective).collect()
+    std::iter::once(objective).chain(SHOWN.into_iter().filter(|metric| *metric != objective)).collect()
 }
 
 /// A cell of a table: a fraction in percent, a ratio or an amount as it is, `-` where there is no number.
@@ -45,10 +45,17 @@ pub fn cell(metric: Metric, numbers: &Numbers) -> String {
     let Some(value) = numbers.get(metric.name()).copied().flatten() else { return "-".to_owned() };
     let is_ratio = ["sharpe", "calmar", "sterling", "raroc", "rovar"].iter().any(|part| metric.name().contains(part));
     match metric {
-        Metric::FinalValue => format!("{value:.2}"),
-        _ if is_ratio => format!("{value:.3}"),
-        _ => format!("{:.2} %", 100.0 * value),
+        Metric::FinalValue => fixed(value, 2),
+        _ if is_ratio => fixed(value, 3),
+        _ => fixed(100.0 * value, 2) + " %",
     }
+}
+
+/// A number with so many digits, and no sign in front of a zero.
+fn fixed(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    let is_zero = text.chars().all(|character| matches!(character, '-' | '0' | '.'));
+    if is_zero { text.trim_start_matches('-').to_owned() } else { text }
 }
 
 /// Lines of a table with indented rows.
@@ -75,7 +82,8 @@ pub fn warn_of_undefined(period: &str, values: &[MetricValue], objective: Metric
 /// What nobody should read into the numbers.
 pub fn note(setup: &Setup, config: &ResolvedConfig) -> String {
     if !config.pool.arbitrate {
-        return "fees are not modelled in this version; nobody trades with this pool (`pool.arbitrate = false`)".to_owned();
+        return "fees are not modelled in this version; nobody trades with this pool (`pool.arbitrate = false`)"
+            .to_owned();
     }
     let rows = setup.experiment.pool().settings().arbitrage_interval_rows;
     let minutes = rows as f64 * setup.prices.grid().step_min();
@@ -91,6 +99,7 @@ mod tests {
     fn fractions_are_percentages_and_ratios_are_not() {
         let cell = |metric: Metric, value| cell(metric, &Numbers::from([(metric.name(), value)]));
         assert_eq!(cell(Metric::Returns, Some(-0.125)), "-12.50 %");
+        assert_eq!(cell(Metric::Returns, Some(-1e-17)), "0.00 %");
         assert_eq!(cell(Metric::DailySharpe, Some(1.5)), "1.500");
         assert_eq!(cell(Metric::FinalValue, Some(1e6)), "1000000.00");
         assert_eq!(cell(Metric::Calmar, None), "-");

@@ -26,13 +26,17 @@ pub fn find_run(path: &Path) -> anyhow::Result<PathBuf> {
     match runs.len() {
         1 => Ok(runs.remove(0)),
         0 => {
-            let detail = if path.exists() { format!("it has no {CONFIG}") } else { "there is no such folder".to_owned() };
+            let detail =
+                if path.exists() { format!("it has no {CONFIG}") } else { "there is no such folder".to_owned() };
             Err(TrainerError::NotARunFolder { path: path.to_owned(), detail }.into())
         }
         count => {
             let names: Vec<String> = runs.iter().map(|run| run.display().to_string()).collect();
-            Err(Hinted::new(format!("{} holds {count} runs", path.display()), format!("name one: {}", names.join(", ")))
-                .into())
+            Err(Hinted::new(
+                format!("{} holds {count} runs", path.display()),
+                format!("name one: {}", names.join(", ")),
+            )
+            .into())
         }
     }
 }

@@ -24,8 +24,29 @@ const ROWS_PER_GROUP: usize = 1 << 19;
 pub struct Table {
     /// Number of rows.
     pub rows: usize,
-    /// Name to numbers: `[rows]`, or `[rows, assets]` row-major.
-    pub arrays: Vec<(&'static str, Vec<f64>)>,
+    /// The arrays.
+    pub arrays: Vec<Array>,
+}
+
+/// Numbers with a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    name: &'static str,
+    /// `[rows, assets]` row-major if `per_asset`, else `[rows]`.
+    numbers: Vec<f64>,
+    per_asset: bool,
+}
+
+impl Array {
+    /// One number per row.
+    pub fn per_row(name: &'static str, numbers: Vec<f64>) -> Self {
+        Self { name, numbers, per_asset: false }
+    }
+
+    /// One number per row and asset, `[rows, assets]` row-major.
+    pub fn per_asset(name: &'static str, numbers: Vec<f64>) -> Self {
+        Self { name, numbers, per_asset: true }
+    }
 }
 
 /// What a series file holds.
@@ -108,11 +129,10 @@ fn replace(path: &Path, write: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyh
 fn write_safetensors(path: &Path, series: &Series) -> anyhow::Result<()> {
     let mut encoded = Vec::new();
     for table in [&series.rows, &series.updates] {
-        for (name, numbers) in &table.arrays {
-            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-            let wide = is_wide(name);
-            let shape = if wide { vec![table.rows, series.assets.len()] } else { vec![table.rows] };
-            encoded.push((*name, shape, bytes));
+        for array in &table.arrays {
+            let bytes: Vec<u8> = array.numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            let shape = if array.per_asset { vec![table.rows, series.assets.len()] } else { vec![table.rows] };
+            encoded.push((array.name, shape, bytes));
         }
     }
     let views = encoded
@@ -121,11 +141,6 @@ fn write_safetensors(path: &Path, series: &Series) -> anyhow::Result<()> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let metadata = HashMap::from([("assets".to_owned(), series.assets.join(","))]);
     Ok(safetensors::serialize_to_file(views, Some(metadata), path)?)
-}
-
-/// Whether an array has one column per asset.
-fn is_wide(name: &str) -> bool {
-    !matches!(name, "unix_ms" | "value")
 }
 
 /// One column of a row-major array.
@@ -138,8 +153,8 @@ struct Column<'a> {
 
 fn columns<'a>(table: &'a Table, assets: &[String]) -> Vec<Column<'a>> {
     let mut columns = Vec::new();
-    for (name, numbers) in &table.arrays {
-        if is_wide(name) {
+    for Array { name, numbers, per_asset } in &table.arrays {
+        if *per_asset {
             columns.extend(assets.iter().enumerate().map(|(offset, asset)| Column {
                 name: format!("{name}.{asset}"),
                 numbers,

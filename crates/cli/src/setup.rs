@@ -55,9 +55,25 @@ impl Setup {
     /// # Errors
     /// As [`Setup::new`].
     pub fn with_periods(config: &ResolvedConfig, prices: PriceTable, periods: Periods) -> anyhow::Result<Self> {
+        let goal = goal(config, &prices, &periods)?;
+        Self::with_goal(config, prices, periods, goal)
+    }
+
+    /// Prepares what a simulation needs. Nothing under `[train]` matters, not even whether its windows fit.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    pub fn for_simulation(config: &ResolvedConfig) -> anyhow::Result<Self> {
+        let spec = period_spec(config)?;
+        let prices = load_range(&config.data.source(), Some(spec.range(MINUTE_MS)))?;
+        let periods = Periods::new(&spec, prices.grid())?;
+        let goal = Goal { objective: Metric::FinalValue, turnover_penalty: 0.0, window_rows: 1, watched: Vec::new() };
+        Self::with_goal(config, prices, periods, goal)
+    }
+
+    fn with_goal(config: &ResolvedConfig, prices: PriceTable, periods: Periods, goal: Goal) -> anyhow::Result<Self> {
         let (device, dtype) = (device(config.runtime.device), dtype(config)?);
         let pool = pool(config, &prices)?;
-        let goal = goal(config, &prices, &periods)?;
         let experiment = Experiment::new(pool, &prices, &periods, goal, &device, dtype)?;
         Ok(Self { prices, periods, experiment, device, dtype })
     }

@@ -12,9 +12,10 @@ use golden::{Golden, arrays, assert_close, number, numbers};
 use gradpool_cli::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
-use support::{Outcome, gradpool, shared};
+use support::{COMPLETE, Outcome, gradpool, shared};
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/momentum.toml");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/daily");
 const PARAMS: &str = r#"{"log_k": [4.3, 4.1, 4.6], "logit_lamb": 2, "initial_weights_logits": [1, 1.2, 0.8]}"#;
 /// The golden files' own schema: 1e-9 for values, 1e-7 for gradients.
 const VALUE_TOLERANCE: f64 = 1e-9;
@@ -200,10 +201,13 @@ fn the_path_is_that_of_the_option_else_of_the_configuration() {
 #[test]
 fn what_is_not_finite_is_null_and_named() {
     let folder = tempfile::tempdir().unwrap();
-    let outcome = simulate(
-        folder.path(),
-        &["--set", "period.end=2018-02-01", "--set", "train.window_days=5", "--json", "--path", "stream"],
-    );
+    // Too short for a training window, which is no concern here.
+    let config = folder.path().join("short.toml");
+    std::fs::write(&config, COMPLETE.replace("2018-09-01", "2018-03-06")).unwrap();
+    let config = config.display().to_string();
+    let given = params(folder.path(), r#"{"log_k": 4, "logit_lamb": 2, "initial_weights_logits": [1, 1]}"#);
+    let outcome = gradpool(["simulate", &config, "--params", &given, "--data", DATA, "--json"]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
     let document = outcome.json();
     let named = document["non_finite"].as_array().unwrap();
     assert!(named.contains(&json!("daily_var_95%")), "{named:?}");
@@ -344,6 +348,7 @@ fn what_is_refused_and_how() {
         (&good, &["--series", &blocked]),
         (&good, &["--series", &other]),
         (&good, &["--data", "no/such/folder"]),
+        (&good, &["--set", "period.end=2018-01-08", "--set", "period.inclusive_end=true"]),
     ] {
         let command: Vec<&str> = ["simulate", CONFIG, "--params", params].iter().chain(options).copied().collect();
         let outcome = gradpool(command);

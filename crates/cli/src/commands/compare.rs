@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use burn::tensor::DType;
 use clap::Args;
 use gradpool_strategy::ParameterValues;
 use serde::Serialize;
@@ -83,11 +84,11 @@ pub fn run(arguments: &CompareArguments, common: &CommonOptions, output: &mut Ou
         None => arguments.source.clone(),
     };
     let loaded = load_config(&Source::File(source), common, arguments.data.clone(), output)?;
-    let setup = Setup::new(&loaded.config)?;
+    let setup = Setup::for_simulation(&loaded.config)?;
     describe::warn_of_prices(&setup, output);
     let params = arguments.params.as_deref().or(run.as_deref());
     let values = parameters(&setup, &loaded.config, params, output)?;
-    let simulation = Simulation::new(&setup, &values, setup.simulated_rows(&loaded.config));
+    let simulation = Simulation::new(&setup, &values, setup.simulated_rows(&loaded.config))?;
     let period = describe::period(setup.experiment.history().prices().grid(), &simulation.range());
 
     let ways = simulation.ways();
@@ -113,10 +114,10 @@ pub fn run(arguments: &CompareArguments, common: &CommonOptions, output: &mut Ou
             output.data(line)?;
         }
         if refused.is_empty() {
-            output.data(format!("\nall paths agree to {}", arguments.rtol))?;
+            output.data(format!("\nall paths agree to {:e}", arguments.rtol))?;
         }
     }
-    if refused.is_empty() { Ok(EXIT_DONE) } else { Err(disagreement(&refused, reference, arguments.rtol)) }
+    if refused.is_empty() { Ok(EXIT_DONE) } else { Err(disagreement(&refused, reference, arguments.rtol, setup.dtype)) }
 }
 
 fn parameters(
@@ -209,7 +210,7 @@ fn text(setup: &Setup, outcomes: &[Outcome], period: &str) -> Vec<String> {
     lines
 }
 
-fn disagreement(refused: &[&Outcome], reference: ComputedBy, tolerance: f64) -> anyhow::Error {
+fn disagreement(refused: &[&Outcome], reference: ComputedBy, tolerance: f64, dtype: DType) -> anyhow::Error {
     let lines: Vec<String> = refused
         .iter()
         .map(|outcome| {
@@ -222,9 +223,11 @@ fn disagreement(refused: &[&Outcome], reference: ComputedBy, tolerance: f64) -> 
         })
         .collect();
     let reference = reference.name();
-    Hinted::new(
-        format!("paths disagree with {reference} beyond {tolerance:e}: {}", lines.join("; ")),
-        "`--rtol` sets what is still agreement; in f32 paths agree to about 1e-5",
-    )
-    .into()
+    let message = format!("paths disagree with {reference} beyond {tolerance:e}: {}", lines.join("; "));
+    let hint = if dtype == DType::F64 {
+        "`--rtol` sets what is still agreement"
+    } else {
+        "single precision is good for about 1e-4: try `--rtol 1e-4`, or `--precision f64`"
+    };
+    Hinted::new(message, hint).into()
 }

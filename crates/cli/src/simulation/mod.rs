@@ -13,6 +13,7 @@ use gradpool_ops::interpolation::PathLayout;
 use gradpool_pools::Pool;
 use gradpool_strategy::{ParameterSets, ParameterValues, StrategySettings, WeightPath, Windows};
 
+use crate::output::Hinted;
 use crate::setup::Setup;
 
 pub use updates::Updates;
@@ -58,8 +59,17 @@ pub struct Simulated {
 
 impl<'a> Simulation<'a> {
     /// `rows` are rows of the experiment's history; `values` fit the strategy.
-    pub fn new(setup: &'a Setup, values: &'a ParameterValues, rows: Range<usize>) -> Self {
-        Self { setup, values, rows }
+    ///
+    /// # Errors
+    /// If there are no rows.
+    pub fn new(setup: &'a Setup, values: &'a ParameterValues, rows: Range<usize>) -> anyhow::Result<Self> {
+        if rows.is_empty() {
+            let hint = "choose a later `period.end`";
+            return Err(
+                Hinted::new("the period from `period.start` to `period.end` has no row to simulate", hint).into()
+            );
+        }
+        Ok(Self { setup, values, rows })
     }
 
     /// The ways that the rule can be computed, the ones that differentiate first.

@@ -90,7 +90,9 @@ mod tests {
             let mut weights: Vec<f64> = raw.iter().map(|entry| entry.0).collect();
             for row in weights.chunks_exact_mut(3) {
                 let total: f64 = row.iter().sum();
-                row.iter_mut().for_each(|weight| *weight /= total);
+                for weight in row {
+                    *weight /= total;
+                }
             }
             let prices: Vec<f64> = raw.iter().map(|entry| entry.1).collect();
             let found = values(&weights, &prices, 3, stride, 1e6);

@@ -1,6 +1,8 @@
 //! Runs the command line in this process and captures what it prints.
 #![allow(dead_code, clippy::unwrap_used, clippy::print_stderr, clippy::panic, missing_docs)]
 
+pub mod runs;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -22,7 +22,7 @@ use crate::output::{Hinted, Output};
 use crate::periods::NamedPeriod;
 use crate::runs::{find_run, run_of_checkpoint, stored_config_path};
 use crate::setup::Setup;
-use period::{Judged, Selection};
+use period::{Judged, Sample, Selection};
 use report::{EvaluatedRun, Evaluation};
 
 /// Arguments of `gradpool evaluate`.
@@ -88,7 +88,7 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
     let mut evaluation = Evaluation {
         objective,
         note: note(&candidates[0].setup, &candidates[0].config),
-        is_training: period.name == "train",
+        sample: candidates.iter().map(|candidate| candidate.judged.sample).max().unwrap_or(Sample::Unseen),
         period,
         runs: candidates.iter().map(evaluate).collect::<anyhow::Result<_>>()?,
         against: Vec::new(),
@@ -170,7 +170,12 @@ fn same_period(candidates: &[Candidate]) -> anyhow::Result<NamedPeriod> {
     for other in &candidates[1..] {
         if other.judged.period != first.judged.period {
             let describe = |candidate: &Candidate| {
-                format!("{} of {} is {}", candidate.judged.period.name, candidate.source.display(), candidate.judged.period.text())
+                format!(
+                    "{} of {} is {}",
+                    candidate.judged.period.name,
+                    candidate.source.display(),
+                    candidate.judged.period.text()
+                )
             };
             return Err(Hinted::new(
                 format!("the runs do not share the period: {}; {}", describe(first), describe(other)),

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use gradpool_market::{MINUTE_MS, Periods, load_range, parse_time};
+use serde::Serialize;
 
-use crate::config::ResolvedConfig;
+use crate::config::{ResolvedConfig, SelectOn};
 use crate::describe::day_or_time;
 use crate::output::Hinted;
 use crate::periods::{NamedPeriod, named_periods, named_ranges};
@@ -47,6 +48,47 @@ impl Selection {
     }
 }
 
+/// What training has seen of a period, from nothing to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Sample {
+    /// Nothing.
+    #[serde(rename = "out_of_sample")]
+    Unseen,
+    /// No gradient, but the parameters were chosen on some of it.
+    #[serde(rename = "chosen_on")]
+    ChosenOn,
+    /// Some of it was trained on.
+    #[serde(rename = "partly_in_sample")]
+    PartlyTrainedOn,
+    /// All of it was trained on.
+    #[serde(rename = "in_sample")]
+    TrainedOn,
+}
+
+impl Sample {
+    fn of(rows: &Range<usize>, periods: &Periods, config: &ResolvedConfig) -> Self {
+        let overlaps = |other: &Range<usize>| rows.start < other.end && other.start < rows.end;
+        let chooses = config.train.select_on != SelectOn::Train;
+        if overlaps(&periods.train) {
+            if rows.end <= periods.train.end { Self::TrainedOn } else { Self::PartlyTrainedOn }
+        } else if chooses && periods.validation.as_ref().is_some_and(overlaps) {
+            Self::ChosenOn
+        } else {
+            Self::Unseen
+        }
+    }
+
+    /// For people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unseen => "out of sample",
+            Self::ChosenOn => "not trained on, but training chooses its result on it",
+            Self::PartlyTrainedOn => "PARTLY IN SAMPLE",
+            Self::TrainedOn => "IN SAMPLE",
+        }
+    }
+}
+
 /// Rows that are judged.
 #[derive(Clone, Debug)]
 pub struct Judged {
@@ -54,6 +96,8 @@ pub struct Judged {
     pub period: NamedPeriod,
     /// In rows of the experiment's history.
     pub rows: Range<usize>,
+    /// What training has seen of them.
+    pub sample: Sample,
     /// The training period in times.
     pub training: NamedPeriod,
 }
@@ -74,14 +118,19 @@ pub fn prepare(config: &ResolvedConfig, selection: Option<&Selection>) -> anyhow
             let key = if *name == "test" { "period.test_end" } else { "period.validation_fraction" };
             Hinted::new(
                 format!("the configuration has no {name} period (`{key}` is not set)"),
-                format!("choose --on {}, or dates FROM..TO", ranges.iter().map(|range| range.0).collect::<Vec<_>>().join(" or ")),
+                format!(
+                    "choose --on {}, or dates FROM..TO",
+                    ranges.iter().map(|range| range.0).collect::<Vec<_>>().join(" or ")
+                ),
             )
         })?,
         _ => ranges.len() - 1,
     };
     let mut periods = named_periods(experiment.periods(), experiment.history().prices().grid(), config);
     let training = periods[0].clone();
-    let judged = Judged { period: periods.swap_remove(index), rows: ranges[index].1.clone(), training };
+    let rows = ranges[index].1.clone();
+    let sample = Sample::of(&rows, experiment.periods(), config);
+    let judged = Judged { period: periods.swap_remove(index), rows, sample, training };
     Ok((setup, judged))
 }
 
@@ -117,6 +166,7 @@ fn span(config: &ResolvedConfig, text: &str, from_ms: i64, to_ms: i64) -> anyhow
     let rows = row(from_ms)?..row(to_ms)?;
     let mut periods = Periods::new(&spec, &grid)?;
     let origin = periods.origin;
+    let sample = Sample::of(&rows, &periods, config);
     if rows.end > periods.all().end {
         // The history must reach as far as the period does.
         periods.test = Some(periods.train_and_validation().end..rows.end);
@@ -124,7 +174,7 @@ fn span(config: &ResolvedConfig, text: &str, from_ms: i64, to_ms: i64) -> anyhow
     let period = NamedPeriod::new(text, &grid, &rows, false);
     let training = named_periods(&periods, &grid, config).swap_remove(0);
     let setup = Setup::with_periods(config, prices, periods)?;
-    Ok((setup, Judged { period, rows: rows.start - origin..rows.end - origin, training }))
+    Ok((setup, Judged { period, rows: rows.start - origin..rows.end - origin, sample, training }))
 }
 
 #[cfg(test)]

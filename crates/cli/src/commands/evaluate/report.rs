@@ -3,6 +3,7 @@
 use gradpool_metrics::{Metric, MetricValue};
 use serde_json::{Value, json};
 
+use super::period::Sample;
 use crate::judgement::{self, Numbers, cell, numbers, shown};
 use crate::periods::NamedPeriod;
 
@@ -26,8 +27,8 @@ pub struct Evaluation {
     pub objective: Metric,
     /// The period.
     pub period: NamedPeriod,
-    /// Whether it is the training period itself.
-    pub is_training: bool,
+    /// What training has seen of it.
+    pub sample: Sample,
     /// The sources.
     pub runs: Vec<EvaluatedRun>,
     /// Benchmarks by name, bought at the first row of the period.
@@ -88,6 +89,7 @@ impl Evaluation {
     pub fn document(&self) -> Value {
         json!({
             "period": self.period,
+            "sample": self.sample,
             "objective": self.objective.name(),
             "runs": self.runs.iter().map(EvaluatedRun::document).collect::<Vec<_>>(),
             "against": self.against.iter().map(|(name, numbers)| ((*name).to_owned(), json!(numbers))).collect::<Value>(),
@@ -97,8 +99,7 @@ impl Evaluation {
 
     /// The table for people.
     pub fn lines(&self) -> Vec<String> {
-        let sample = if self.is_training { "IN SAMPLE" } else { "not trained on" };
-        let mut lines = vec![format!("{}: {} - {sample}", self.period.name, self.period.text())];
+        let mut lines = vec![format!("{}: {} - {}", self.period.name, self.period.text(), self.sample.text())];
         let mut training: Vec<String> = self.runs.iter().map(|run| run.training.text()).collect();
         training.dedup();
         lines.push(format!("in sample: {}", training.join("; ")));
@@ -137,7 +138,8 @@ impl Evaluation {
     fn table_of_several(&self, runs: &[EvaluatedRun]) -> Vec<Vec<String>> {
         let objective = self.objective;
         let columns = [Metric::Returns, Metric::ReturnsOverUniformHodl, Metric::MaximumDrawdown];
-        let of_objective = ["fresh", "continued", "in sample", "gap"].map(|name| format!("{objective} {name}"));
+        // Of the objective; the metrics after them are those of a fresh deposit.
+        let of_objective = [objective.name(), "continued", "in sample", "gap"].map(str::to_owned);
         let names = columns.iter().map(|metric| metric.name().to_owned());
         let heading = std::iter::once(String::new()).chain(of_objective).chain(names).collect();
         let of_run = |run: &EvaluatedRun| {

@@ -15,7 +15,7 @@ use crate::arguments::CommonOptions;
 use crate::config::Source;
 use crate::given::GivenParameters;
 use crate::output::{Hinted, Output};
-use crate::series::{Series, SeriesFile, Table};
+use crate::series::{Array, Series, SeriesFile, Table};
 use crate::setup::Setup;
 use crate::simulation::{ComputedBy, Simulated, Simulation};
 use crate::{EXIT_DONE, describe};
@@ -90,12 +90,11 @@ pub fn run(arguments: &SimulateArguments, common: &CommonOptions, output: &mut O
     let common = with_path(common, arguments.path);
     let loaded = load_config(&Source::File(arguments.config.clone()), &common, arguments.data.clone(), output)?;
     let config = &loaded.config;
-    let mut setup = Setup::new(config)?;
-    setup.experiment = setup.experiment.without_penalty();
+    let setup = Setup::for_simulation(config)?;
     describe::warn_of_prices(&setup, output);
     let given = GivenParameters::load(&arguments.params, setup.strategy(), setup.prices.assets())?;
     let values = given.single(&arguments.params)?;
-    let simulation = Simulation::new(&setup, values, setup.simulated_rows(config));
+    let simulation = Simulation::new(&setup, values, setup.simulated_rows(config))?;
     let way = match arguments.path {
         Some(PathOption::Stream) => ComputedBy::Stream,
         _ => simulation.configured(),
@@ -151,20 +150,20 @@ fn series(
         rows: Table {
             rows: simulation.rows(),
             arrays: vec![
-                ("unix_ms", simulation.range().map(|row| grid.time_ms(row) as f64).collect()),
-                ("weights", simulated.weights.clone()),
-                ("reserves", simulation.reserves(simulated)),
-                ("prices", simulation.prices().to_vec()),
-                ("value", simulated.values.clone()),
+                Array::per_row("unix_ms", simulation.range().map(|row| grid.time_ms(row) as f64).collect()),
+                Array::per_asset("weights", simulated.weights.clone()),
+                Array::per_asset("reserves", simulation.reserves(simulated)),
+                Array::per_asset("prices", simulation.prices().to_vec()),
+                Array::per_row("value", simulated.values.clone()),
             ],
         },
         updates: Table {
             rows: updates.outputs.len() / assets.len(),
             arrays: vec![
-                ("rule_outputs", updates.outputs),
-                ("coarse.actual_starts", updates.starts),
-                ("coarse.scaled_diffs", updates.changes),
-                ("coarse.target_weights", updates.targets),
+                Array::per_asset("rule_outputs", updates.outputs),
+                Array::per_asset("coarse.actual_starts", updates.starts),
+                Array::per_asset("coarse.scaled_diffs", updates.changes),
+                Array::per_asset("coarse.target_weights", updates.targets),
             ],
         },
         assets,

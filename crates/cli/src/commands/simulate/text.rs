@@ -36,7 +36,7 @@ pub(super) fn lines(
         None => line,
     }));
     for (metric, gradient) in gradients {
-        lines.extend([String::new(), format!("gradient of {metric}")]);
+        lines.extend([String::new(), format!("gradient of {metric} ({})", document.tokens.join(", "))]);
         let leaves = gradient.leaves.iter().map(|(leaf, numbers)| labelled(leaf, numbers.iter().copied()));
         lines.extend(table(&leaves.collect::<Vec<_>>()));
     }

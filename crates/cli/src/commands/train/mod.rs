@@ -75,12 +75,12 @@ pub fn run(arguments: TrainArguments, common: &CommonOptions, output: &mut Outpu
         hash: config.config_hash(&setup.prices.content_hash()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let run = match &resumed {
-        Some(path) => RunFolder::open(path, identity).map_err(|error| changed_configuration(path, error))?,
-        None => {
-            let parent = arguments.out.unwrap_or_else(|| PathBuf::from("runs"));
-            RunFolder::create(&parent, identity, &config.resolved_toml(), arguments.force)?
-        }
+    let run = if let Some(path) = &resumed {
+        RunFolder::open(path, identity).map_err(|error| changed_configuration(path, error))?
+    } else {
+        let parent = arguments.out.unwrap_or_else(|| PathBuf::from("runs"));
+        let created = RunFolder::create(&parent, identity, &config.resolved_toml(), arguments.force);
+        created.map_err(|error| not_started(&parent, error))?
     };
     let checkpoint = resumed.as_ref().map(|_| run.latest_checkpoint()).transpose()?;
     let flag = interrupt::flag(output);
@@ -132,7 +132,10 @@ fn finish(
     }
     let Some(report) = TrainReport::new(setup, config, run, result)? else {
         return Err(Hinted::new(
-            format!("no parameter set had a finite value at any evaluation; the log is {}", run.events_path().display()),
+            format!(
+                "no parameter set had a finite value at any evaluation; the log is {}",
+                run.events_path().display()
+            ),
             "lower `train.learning_rate`, or start elsewhere (`initial.*`)",
         )
         .into());
@@ -147,6 +150,19 @@ fn finish(
         }
     }
     Ok(EXIT_DONE)
+}
+
+/// Says that it is the place of the run folder that does not do.
+fn not_started(parent: &Path, error: TrainerError) -> anyhow::Error {
+    let place = match error {
+        TrainerError::File { .. } => Some(format!("cannot make a run folder in {} (`--out`)", parent.display())),
+        _ => None,
+    };
+    let error = anyhow::Error::from(error);
+    match place {
+        Some(place) => error.context(place),
+        None => error,
+    }
 }
 
 /// Says what a changed configuration or other prices mean for a run that is to be continued.

@@ -16,6 +16,7 @@ pub struct Progress<'o, 'w> {
     output: &'o mut Output<'w>,
     objective: String,
     bar: Option<ProgressBar>,
+    between_lines: Duration,
     iterations: usize,
     started: (usize, Instant),
     last_line: Instant,
@@ -32,6 +33,7 @@ impl<'o, 'w> Progress<'o, 'w> {
             output,
             objective: objective.to_owned(),
             bar: None,
+            between_lines: BETWEEN_LINES,
             iterations: 0,
             started: (0, now),
             last_line: now,
@@ -44,16 +46,14 @@ impl<'o, 'w> Progress<'o, 'w> {
     fn state(&self, report: &StepReport) -> String {
         // Of the windows of this step; the best set's, since the others do not matter to the result.
         let objective = report.objective.iter().copied().filter(|value| value.is_finite()).reduce(f64::max);
-        let mut text = format!("objective {}", number(objective));
-        if let Some(best) = &self.best {
-            text += &format!(", best {} (step {}, set {})", number(Some(best.score)), best.step, best.set);
-        }
-        if self.validation.is_some() {
-            text += &format!(", validation {}", number(self.validation));
-        }
+        let best = self.best.as_ref();
+        let best = best.map(|best| format!("best {} (step {}, set {})", number(Some(best.score)), best.step, best.set));
+        let validation = self.validation.map(|value| format!("validation {}", number(Some(value))));
         let factor = report.plateau_factor.iter().copied().fold(f64::NAN, f64::max);
         let learning_rate = report.learning_rate * if factor.is_finite() { factor } else { 1.0 };
-        text + &format!(", learning rate {learning_rate:.3e}")
+        let learning_rate = format!("learning rate {learning_rate:.3e}");
+        let parts = [Some(format!("objective {}", number(objective))), best, validation, Some(learning_rate)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// Prints a line beside the bar.
@@ -84,7 +84,7 @@ impl Observer for Progress<'_, '_> {
         if let Some(bar) = &self.bar {
             bar.set_message(self.state(report));
             bar.set_position(report.step as u64);
-        } else if self.output.progress && self.last_line.elapsed() >= BETWEEN_LINES {
+        } else if self.output.progress && self.last_line.elapsed() >= self.between_lines {
             self.last_line = Instant::now();
             let (first, since) = self.started;
             let done = (report.step - first).max(1) as f64;
@@ -106,8 +106,7 @@ impl Observer for Progress<'_, '_> {
     }
 
     fn on_restart(&mut self, report: &RestartReport) -> Result<(), TrainerError> {
-        let text =
-            format!("step {}: set {} was restarted: {}", report.step, report.set, report.reason);
+        let text = format!("step {}: set {} was restarted: {}", report.step, report.set, report.reason);
         self.beside_bar(|output| output.warn(text));
         Ok(())
     }
@@ -123,4 +122,70 @@ impl Drop for Progress<'_, '_> {
 
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use gradpool_trainer::SetEvaluation;
+    use gradpool_trainer::observer::NonFiniteReason;
+
+    use super::*;
+
+    fn step(step: usize) -> StepReport {
+        StepReport {
+            step,
+            starts: vec![60],
+            objective: vec![0.25, f64::NAN],
+            learning_rate: 0.05,
+            plateau_factor: vec![1.0, 0.8],
+            gradient_norm: vec![1.0, f64::NAN],
+            skipped: Vec::new(),
+        }
+    }
+
+    /// What is said about a training without a terminal.
+    fn said(progress: bool) -> String {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut output = Output::new(&mut stdout, &mut stderr, false);
+        output.progress = progress;
+        let mut lines = Progress::new(&mut output, "sharpe");
+        lines.between_lines = Duration::ZERO;
+        let start = StartReport {
+            step: 0,
+            iterations: 10,
+            parameter_sets: 2,
+            optimiser: "adam".to_owned(),
+            trained: Vec::new(),
+            frozen: Vec::new(),
+            seed: 0,
+        };
+        lines.on_start(&start).unwrap();
+        let validation = Some([("sharpe".to_owned(), Some(0.5))].into());
+        let best = Some(BestReport { step: 0, set: 0, score: 0.5 });
+        let sets = vec![SetEvaluation { validation, ..SetEvaluation::default() }];
+        lines.on_evaluation(&EvaluationReport { step: 0, sets, best, improved: true }).unwrap();
+        lines.on_step(&step(10)).unwrap();
+        let restart = RestartReport {
+            step: 3,
+            set: 1,
+            reason: NonFiniteReason::Objective,
+            last_finite: gradpool_strategy::ParameterValues::default(),
+            source: gradpool_trainer::observer::RestartSource::FreshDraw,
+            parameters: gradpool_strategy::ParameterValues::default(),
+        };
+        lines.on_restart(&restart).unwrap();
+        drop(lines);
+        assert!(stdout.is_empty());
+        String::from_utf8(stderr).unwrap()
+    }
+
+    #[test]
+    fn without_a_terminal_there_are_lines() {
+        let step = "step 10/10: objective 0.2500, best 0.5000 (step 0, set 0), validation 0.5000, learning rate 5.000e-2, ETA 0 s\n";
+        let restart = "warning: step 3: set 1 was restarted: the objective is not finite\n";
+        assert_eq!(said(true), format!("{step}{restart}"));
+        // Restarts are no progress: they are said in any case.
+        assert_eq!(said(false), restart);
+    }
 }

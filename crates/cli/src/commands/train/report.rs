@@ -130,8 +130,7 @@ impl TrainReport {
 
     /// Warns of sets that were restarted and of shown metrics that have no value.
     pub fn warn(&self, output: &mut Output<'_>) {
-        for (set, (&restarts, &skipped)) in
-            self.restarts_of_sets.iter().zip(&self.skipped_updates_of_sets).enumerate()
+        for (set, (&restarts, &skipped)) in self.restarts_of_sets.iter().zip(&self.skipped_updates_of_sets).enumerate()
         {
             if skipped > 0 {
                 let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
