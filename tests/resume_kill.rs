@@ -60,7 +60,7 @@ fn checkpoints(folder: &Path) -> Vec<PathBuf> {
 fn start(mut command: Command, folder: &Path, delay: Duration) -> Child {
     let before = checkpoints(folder);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let patience = Instant::now() + Duration::from_secs(120);
+    let patience = Instant::now() + Duration::from_mins(2);
     while checkpoints(folder) == before {
         assert!(Instant::now() < patience, "no checkpoint after two minutes");
         assert!(child.try_wait().unwrap().is_none(), "the training ended before its first checkpoint");
@@ -71,15 +71,18 @@ fn start(mut command: Command, folder: &Path, delay: Duration) -> Child {
     child
 }
 
+/// What a run leaves: best parameters, events, result, and name and bytes of the last checkpoint.
+type Left = (Vec<u8>, String, Value, (String, Vec<u8>));
+
 /// Everything that a run leaves, but its configuration, which holds the number of threads.
-fn left_by(folder: &Path) -> (Vec<u8>, String, Value, Vec<(String, Vec<u8>)>) {
+fn left_by(folder: &Path) -> Left {
     let run = run_in(folder).unwrap();
     let mut result: Value = serde_json::from_slice(&fs::read(run.join("result.json")).unwrap()).unwrap();
     for key in ["run", "seconds"] {
         assert!(result.as_object_mut().unwrap().remove(key).is_some(), "{key}");
     }
     let last = checkpoints(folder).pop().unwrap();
-    let last = vec![(last.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&last).unwrap())];
+    let last = (last.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&last).unwrap());
     let events = fs::read_to_string(run.join("events.jsonl")).unwrap();
     (fs::read(run.join("best.safetensors")).unwrap(), events, result, last)
 }

@@ -62,7 +62,8 @@ pub(crate) fn mean(numbers: Tensor<2>) -> Tensor<1> {
 /// `ratio^exponent - 1`; `None` leaves the ratio as it is.
 pub(crate) fn compounded<const D: usize>(ratio: Tensor<D>, exponent: Option<f64>) -> Tensor<D> {
     match exponent {
-        Some(exponent) => ratio.powf_scalar(exponent),
+        // Not powf_scalar: NdArray rounds its exponent to f32.
+        Some(exponent) => ratio.log().mul_scalar(exponent).exp(),
         None => ratio,
     }
     .sub_scalar(1.0)

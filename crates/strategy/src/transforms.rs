@@ -1,6 +1,6 @@
 //! Maps between raw parameters and what they mean (spec 01 sec. 1.2 and 1.3), on the host and on tensors.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
 use crate::settings::MINUTES_PER_DAY;
 
@@ -9,7 +9,8 @@ const SMALLEST_DECAY: f64 = 1e-12;
 
 /// `1 / (1 + e^-x)`, elementwise.
 pub fn logistic<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    activation::sigmoid(x)
+    // Not burn's sigmoid: its default form, which NdArray uses, goes through f32 whatever the tensor's type.
+    (x.neg().exp() + 1.0).recip()
 }
 
 /// `2^x`, elementwise.
@@ -26,7 +27,8 @@ pub fn squareplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// for any shape of decays; `interval_min` is the update interval.
 pub fn memory_days<const D: usize>(decay: Tensor<D>, interval_min: f64) -> Tensor<D> {
     let complement = decay.clone().neg() + 1.0;
-    (decay.clamp_min(SMALLEST_DECAY) * 6.0).powf_scalar(1.0 / 3.0) / complement * (2.0 * interval_min / MINUTES_PER_DAY)
+    let cube_root = ((decay.clamp_min(SMALLEST_DECAY) * 6.0).log() * (1.0 / 3.0)).exp();
+    cube_root / complement * (2.0 * interval_min / MINUTES_PER_DAY)
 }
 
 /// [`memory_days`] of one decay on the host.
