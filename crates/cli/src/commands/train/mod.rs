@@ -35,7 +35,7 @@ Examples:
 pub struct TrainArguments {
     /// A TOML configuration or a quantammsim fingerprint (.json) [default: configs/momentum.toml]
     pub config: Option<PathBuf>,
-    /// Folder in which the run folder <name>-<hash> is made [default: runs]
+    /// Folder in which the run folder NAME-HASH is made [default: runs]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
     /// Continues this run from its latest checkpoint, with its own configuration
