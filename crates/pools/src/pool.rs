@@ -214,10 +214,16 @@ impl Pool {
             }
         };
         let values = log_growth.exp() * self.settings.initial_value;
-        if samples == visited {
+        if samples != visited {
+            return Ok(self.carried_values(history, positions, windows, samples, &visited, values));
+        }
+        if !self.strategy.settings().straight_through_limits {
             return Ok(values);
         }
-        Ok(self.carried_values(history, positions, windows, samples, &visited, values))
+        // The value is sum_i R_i p_i = V sum_i w_i. The sum is 1 and does not move, unless
+        // straight-through gradients of the weights leave the simplex; then its slope belongs to that of the value.
+        let weights = interpolated_rows(positions, &self.path_layout(windows), &visited);
+        Ok(values * weights.sum_dim(2).squeeze_dim::<2>(2))
     }
 
     /// `ln(V / V_0)` at visited rows by the closed form of spec 12.1.
