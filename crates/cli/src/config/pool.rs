@@ -165,8 +165,6 @@ impl WeightBounds {
 pub struct PoolCompat {
     /// With one gain for all assets, weight changes do not sum to zero (T1.1).
     pub scalar_gain_offset: bool,
-    /// Rule outputs shift by one update when the data end with the simulated period (T3.2).
-    pub slice_clamp: bool,
     /// The rule min_variance sees one update into the future (T2.1).
     pub min_variance_lookahead: bool,
 }
