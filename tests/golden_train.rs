@@ -99,7 +99,6 @@ impl Trajectory {
                     continue;
                 }
                 let expected = number(&expected[*name]).unwrap();
-                // The reference gives sterling the value of calmar where there is no whole block; ours says there is none.
                 let tolerance = 1e-6;
                 assert_close(&what(&format!("{key} {name}")), &[found.value], &[expected], tolerance, 0.0);
             }
