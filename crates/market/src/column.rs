@@ -1,7 +1,5 @@
 //! One asset on a grid: defects refused, gaps refused, filled or kept.
 
-use std::ops::Range;
-
 use crate::MarketError;
 use crate::check::{Finding, Gap, check};
 use crate::extent::Extent;
@@ -84,17 +82,6 @@ impl Column {
             last = *price;
         }
         Ok(())
-    }
-
-    pub(crate) fn filled_ranges(&self) -> Vec<Range<usize>> {
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for row in (0..self.filled.len()).filter(|&row| self.filled[row]) {
-            match ranges.last_mut() {
-                Some(range) if range.end == row => range.end += 1,
-                _ => ranges.push(row..row + 1),
-            }
-        }
-        ranges
     }
 }
 

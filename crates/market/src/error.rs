@@ -3,13 +3,17 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::source::CASH;
 use crate::time::{format_duration, format_time};
+
+const MARKET_CAP_LAYOUT: &str =
+    "a market-cap file is a CSV with the columns snapped_at (date and time, UTC), price and market_cap (both USD)";
 
 /// Where in a file something was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Place {
-    /// The price file.
+    /// The file.
     pub file: PathBuf,
     /// Data row, from 1; the header and comments do not count.
     pub row: u64,
@@ -233,6 +237,57 @@ pub enum MarketError {
         /// The span of each asset and the requested range, in words.
         spans: String,
     },
+    /// No market-cap file for an asset.
+    #[error(
+        "no market capitalisations of {asset}: there is no {}; the folder has {}{}", file.display(), quoted(present),
+        if asset == CASH { "; the cash leg USD needs a file too: its price is known, its supply is not" } else { "" }
+    )]
+    MissingMarketCaps {
+        /// The asset.
+        asset: String,
+        /// The file that was looked for.
+        file: PathBuf,
+        /// Market-cap files of the folder.
+        present: Vec<String>,
+    },
+    /// A market-cap file with a defect.
+    #[error(transparent)]
+    MarketCapFile {
+        /// What is wrong with it.
+        defect: Box<Self>,
+    },
+    /// A market-cap file without a single supply.
+    #[error(
+        "{} has no row with a price above 1e-10 and a market_cap above zero, so the supply of {asset} is unknown",
+        file.display()
+    )]
+    NoSupply {
+        /// The file.
+        file: PathBuf,
+        /// The asset.
+        asset: String,
+    },
+    /// A market-cap file that begins after the rows it is needed for.
+    #[error(
+        "{} has supplies of {asset} only from {}, but the rows begin at {}; start later, or use a file that reaches back",
+        file.display(), format_time(*first_ms), format_time(*start_ms)
+    )]
+    SupplyTooLate {
+        /// The file.
+        file: PathBuf,
+        /// The asset.
+        asset: String,
+        /// Time of the file's first supply.
+        first_ms: i64,
+        /// First time of the grid.
+        start_ms: i64,
+    },
+    /// A table of supplies that breaks its own promises.
+    #[error("the supply table is not possible: {reason}")]
+    InvalidSupplies {
+        /// Why.
+        reason: String,
+    },
     /// A list of assets that makes no table.
     #[error("the list of assets is not possible: {reason}")]
     InvalidAssets {
@@ -326,6 +381,11 @@ impl MarketError {
                 format!("did you mean `{nearest}`?")
             }
             Self::MissingColumn { .. } => "name the columns with time_column and price_column under data.files".to_owned(),
+            Self::MissingMarketCaps { .. } => MARKET_CAP_LAYOUT.to_owned(),
+            // Other hints are about price files.
+            Self::MarketCapFile { defect } if matches!(**defect, Self::MissingColumn { .. }) => {
+                MARKET_CAP_LAYOUT.to_owned()
+            }
             Self::StepUnknown { .. } | Self::DifferentGrids { .. } => "say which step is meant, such as step = \"1 h\"".to_owned(),
             Self::NoBurnIn { first_ms, .. } => {
                 format!("start at least one day after {}, or lower the maximum memory", format_time(*first_ms))

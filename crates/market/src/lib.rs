@@ -2,7 +2,8 @@
 //!
 //! Prices come from files ([`DataSource`], [`load`]) or are made ([`SynthesisSpec`], [`synthesize`]); both end in a [`PriceTable`]: close
 //! prices in USD of several assets on one regular [`Grid`] without holes. [`Periods`] cuts its rows into burn-in, training, validation
-//! and test; [`inspect`] says what is wrong with files, [`convert`] brings them into the standard layout.
+//! and test; [`load_supplies`] reads circulating supplies onto the same grid ([`SupplyTable`]). [`inspect`] says what is wrong with files,
+//! [`convert`] brings them into the standard layout.
 //!
 //! Rows are rows: the step of the grid is known and any that divides a day, so a row index is never a minute.
 //!
@@ -27,9 +28,11 @@ mod inspect;
 mod load;
 mod origin;
 mod periods;
+mod ranges;
 mod read;
 mod source;
 mod spacing;
+mod supply;
 mod synthesize;
 mod table;
 mod time;
@@ -43,6 +46,7 @@ pub use load::{load, load_range};
 pub use origin::AssetOrigin;
 pub use periods::{PeriodSpec, Periods};
 pub use source::{CASH, DataSource, FileSpec, Gaps, OffGrid, TimeUnit};
+pub use supply::{SupplyTable, load_supplies};
 pub use synthesize::{PerAsset, Regime, SynthesisSpec, synthesize};
 pub use table::{PriceTable, alphabetical_order};
 pub use time::{DAY_MS, MINUTE_MS, Step, format_time, parse_time};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::column::{Column, Missing};
 use crate::extent::Extent;
 use crate::origin::AssetOrigin;
+use crate::ranges::marked;
 use crate::read::Series;
 use crate::source::{CASH, DataSource};
 use crate::spacing::Spacing;
@@ -44,7 +45,7 @@ pub fn load_range(source: &DataSource, range: Option<Range<i64>>) -> Result<Pric
             continue;
         };
         let column = Column::read(&series, &extent, Missing::from(source.gaps), source.off_grid)?;
-        masks.push(column.filled_ranges());
+        masks.push(marked(&column.filled));
         columns.push(column.prices);
         let origin =
             AssetOrigin { file: Some(series.file), dropped_off_grid: column.dropped_off_grid, asset: asset.clone() };

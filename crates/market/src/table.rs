@@ -9,6 +9,7 @@ use crate::MarketError;
 use crate::error::nearest_name;
 use crate::grid::Grid;
 use crate::origin::AssetOrigin;
+use crate::ranges::cut;
 use crate::time::format_time;
 
 /// Close prices in USD, `[rows, assets]` row-major; every price is finite and above zero, assets are in alphabetical
@@ -212,19 +213,11 @@ impl PriceTable {
             });
         }
         let width = self.assets.len();
-        let cut = |ranges: &Vec<Range<usize>>| {
-            ranges
-                .iter()
-                .map(|range| range.start.max(rows.start)..range.end.min(rows.end))
-                .filter(|range| !range.is_empty())
-                .map(|range| range.start - rows.start..range.end - rows.start)
-                .collect()
-        };
         Ok(Self {
             assets: self.assets.clone(),
             grid: self.grid.slice(&rows),
             prices: self.prices[rows.start * width..rows.end * width].to_vec(),
-            filled: self.filled.iter().map(cut).collect(),
+            filled: self.filled.iter().map(|ranges| cut(ranges, &rows)).collect(),
             origins: self.origins.clone(),
         })
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use flate2::read::MultiGzDecoder;
 
 use super::times::TimeCell;
@@ -12,15 +12,24 @@ use super::{Columns, DEFAULT_PRICE_COLUMN, DEFAULT_TIME_COLUMNS, FILLED_COLUMN, 
 use crate::MarketError;
 use crate::source::{FileKind, FileSpec};
 
-pub(super) fn read(path: &Path, kind: FileKind, spec: &FileSpec) -> Result<Columns, MarketError> {
+type CsvReader = Reader<Box<dyn Read>>;
+
+/// A reader of a CSV file that stands before the first data row, and the names of its columns.
+pub(crate) fn open(path: &Path, kind: FileKind) -> Result<(CsvReader, Vec<String>), MarketError> {
     let file = File::open(path).map_err(|source| MarketError::Read { file: path.to_owned(), source })?;
     let input: Box<dyn Read> = match kind {
         FileKind::CsvGz => Box::new(MultiGzDecoder::new(file)),
         FileKind::Csv | FileKind::Parquet => Box::new(file),
     };
-    let failed = |source| MarketError::Csv { file: path.to_owned(), source };
     let mut reader = ReaderBuilder::new().comment(Some(b'#')).trim(Trim::All).from_reader(input);
-    let names: Vec<String> = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
+    let headers = reader.headers().map_err(|source| MarketError::Csv { file: path.to_owned(), source })?;
+    let names = headers.iter().map(str::to_owned).collect();
+    Ok((reader, names))
+}
+
+pub(super) fn read(path: &Path, kind: FileKind, spec: &FileSpec) -> Result<Columns, MarketError> {
+    let failed = |source| MarketError::Csv { file: path.to_owned(), source };
+    let (mut reader, names) = open(path, kind)?;
     let (time_index, time_name) = find_column(path, &names, spec.time_column.as_ref(), &DEFAULT_TIME_COLUMNS)?;
     let (price_index, price_name) = find_column(path, &names, spec.price_column.as_ref(), &[DEFAULT_PRICE_COLUMN])?;
     let filled_index = names.iter().position(|name| name == FILLED_COLUMN);

@@ -10,6 +10,7 @@ use crate::MarketError;
 use crate::error::{Place, nearest_name};
 use crate::source::{FileKind, Located};
 
+pub(crate) use csv_file::open as open_csv;
 pub(crate) use times::LATEST_MS;
 use times::TimeCell;
 
@@ -171,7 +172,7 @@ impl Series {
 }
 
 /// Index and name of the wanted column, or of the first default that exists.
-fn find_column(
+pub(crate) fn find_column(
     file: &std::path::Path,
     names: &[String],
     wanted: Option<&String>,
