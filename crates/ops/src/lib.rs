@@ -12,6 +12,7 @@
 //! | [`growth()`] | logarithm of a zero-fee pool's value along linear weight blocks, in closed form |
 //! | [`growth_steps()`] | the same, row by row, for any interpolation |
 //! | [`interpolate()`] | weights at every row between coarse weights |
+//! | [`solve()`] | small symmetric systems of equations, one per row |
 //!
 //! On a CPU backend (see [`has_fused_kernels`]) a primitive runs its fused form; elsewhere the
 //! public function runs the reference form on the tensors' own device.
@@ -22,10 +23,12 @@ pub mod growth_steps;
 pub mod guardrails;
 pub mod interpolation;
 pub mod recurrence;
+pub mod solve;
 
 pub use backend::has_fused_kernels;
 pub use growth::{GrowthPlan, PlanError, Segment, Span, growth};
 pub use growth_steps::{StepsPlan, growth_steps};
-pub use guardrails::guardrails;
+pub use guardrails::{GuardrailInputs, guardrails};
 pub use interpolation::{Interpolation, PathLayout, interpolate, interpolate_block};
 pub use recurrence::{RecurrenceForm, RecurrenceOptions, recurrence};
+pub use solve::solve;

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_ops::guardrails::{GuardrailBounds, GuardrailSettings, guardrail_step, guardrails, reference};
+use gradpool_ops::guardrails::{
+    GuardrailBounds, GuardrailInputs, GuardrailSettings, guardrail_step, guardrails, reference,
+};
 use proptest::prelude::*;
 
 fn settings(minimum_weight: f64, interpolation_rows: usize, maximum_change_per_row: f64) -> GuardrailSettings {
@@ -30,7 +32,8 @@ fn derivative_rows(settings: &GuardrailSettings) -> Vec<Vec<f64>> {
         .map(|row| {
             let outputs = tensor(&[0.5, -0.3, -0.1, -0.1], [1, 1, 4], &device).require_grad();
             let initial = tensor(&[0.25; 4], [1, 4], &device);
-            let next = guardrails(outputs.clone(), initial, None, &[0], 1, settings).slice([0..1, 1..2, row..row + 1]);
+            let inputs = GuardrailInputs { outputs: outputs.clone(), initial, retention: None, bounds: None };
+            let next = guardrails(inputs, &[0], 1, settings).slice([0..1, 1..2, row..row + 1]);
             host(outputs.grad(&next.sum().backward()).unwrap())
         })
         .collect()
@@ -81,6 +84,7 @@ struct Call {
     first_outputs: Vec<usize>,
     outputs: Vec<f64>,
     initial: Vec<f64>,
+    retention: Option<Vec<f64>>,
     bounds: Option<Vec<f64>>,
     settings: GuardrailSettings,
     cotangent: Vec<f64>,
@@ -92,22 +96,25 @@ fn calls() -> impl Strategy<Value = Call> {
         .prop_flat_map(|(sets, assets, ramps, first_outputs, interpolation_rows)| {
             let output_rows = ramps + 4;
             let numbers = |count: usize, size: f64| prop::collection::vec(-size..size, count);
-            let cotangents = sets * first_outputs.len() * (ramps + 1) * assets;
+            let entries = sets * first_outputs.len();
+            let cotangents = entries * (ramps + 1) * assets;
             (
                 Just((sets, assets, output_rows, ramps, first_outputs, interpolation_rows)),
                 numbers(sets * output_rows * assets, 0.4),
-                numbers(sets * assets, 1.0),
+                numbers(entries * assets, 1.0),
+                proptest::option::of(prop::collection::vec(0.0..1.0f64, sets * assets)),
                 proptest::option::of(numbers(sets * assets, 1.0)),
                 (any::<bool>(), any::<bool>(), 1e-3..0.2f64),
                 numbers(cotangents, 1.0),
             )
         })
-        .prop_map(|(sizes, mut outputs, initial, bounds, (limits, cap, change), cotangent)| {
+        .prop_map(|(sizes, mut outputs, initial, retention, bounds, (limits, cap, change), cotangent)| {
             let (sets, assets, output_rows, ramps, first_outputs, interpolation_rows) = sizes;
             for row in outputs.chunks_mut(assets) {
                 let mean = row.iter().sum::<f64>() / assets as f64;
                 for value in row.iter_mut() {
-                    *value -= mean;
+                    // A target is at least zero; a change has no sum.
+                    *value = if retention.is_some() { value.abs() + 0.05 } else { *value - mean };
                 }
             }
             let initial: Vec<f64> = initial
@@ -134,32 +141,54 @@ fn calls() -> impl Strategy<Value = Call> {
                 straight_through_limits: limits,
                 straight_through_cap: cap,
             };
-            Call { sets, assets, output_rows, ramps, first_outputs, outputs, initial, bounds, settings, cotangent }
+            Call {
+                sets,
+                assets,
+                output_rows,
+                ramps,
+                first_outputs,
+                outputs,
+                initial,
+                retention,
+                bounds,
+                settings,
+                cotangent,
+            }
         })
 }
 
-type Form = fn(Tensor<3>, Tensor<2>, Option<Tensor<3>>, &[usize], usize, &GuardrailSettings) -> Tensor<3>;
+type Form = fn(GuardrailInputs, &[usize], usize, &GuardrailSettings) -> Tensor<3>;
 
 impl Call {
-    /// Positions, and gradients of outputs, initial weights and bounds for the call's cotangent.
-    fn run(&self, form: Form) -> (Vec<f64>, [Vec<f64>; 3]) {
+    /// Positions, and gradients of outputs, initial weights, retention and bounds for the call's cotangent.
+    fn run(&self, form: Form) -> (Vec<f64>, [Vec<f64>; 4]) {
         let device = Device::flex().autodiff();
         let outputs = tensor(&self.outputs, [self.sets, self.output_rows, self.assets], &device).require_grad();
-        let initial = tensor(&self.initial, [self.sets, self.assets], &device).require_grad();
+        let entries = self.sets * self.first_outputs.len();
+        let initial = tensor(&self.initial, [entries, self.assets], &device).require_grad();
+        let retention =
+            self.retention.as_ref().map(|values| tensor(values, [self.sets, self.assets], &device).require_grad());
         let bounds =
             self.bounds.as_ref().map(|bounds| tensor(bounds, [self.sets, 2, self.assets], &device).require_grad());
-        let positions =
-            form(outputs.clone(), initial.clone(), bounds.clone(), &self.first_outputs, self.ramps, &self.settings);
+        let inputs = GuardrailInputs {
+            outputs: outputs.clone(),
+            initial: initial.clone(),
+            retention: retention.clone(),
+            bounds: bounds.clone(),
+        };
+        let positions = form(inputs, &self.first_outputs, self.ramps, &self.settings);
         let shape = positions.dims();
         let loss = (positions.clone() * tensor(&self.cotangent, shape, &device)).sum();
         let gradients = loss.backward();
         let found = |gradient: Option<Tensor<3>>, len: usize| gradient.map_or(vec![0.0; len], host);
+        let width = self.sets * self.assets;
         (
             host(positions),
             [
                 found(outputs.grad(&gradients), self.outputs.len()),
                 found(initial.grad(&gradients).map(Tensor::unsqueeze), self.initial.len()),
-                bounds.map_or(vec![], |bounds| found(bounds.grad(&gradients), 2 * self.initial.len())),
+                retention.map_or(vec![], |leaf| found(leaf.grad(&gradients).map(Tensor::unsqueeze), width)),
+                bounds.map_or(vec![], |bounds| found(bounds.grad(&gradients), 2 * width)),
             ],
         )
     }
@@ -231,11 +260,13 @@ proptest! {
                 let (lower, upper) = bounds[2 * set * call.assets..][..2 * call.assets].split_at(call.assets);
                 GuardrailBounds { lower, upper }
             });
+            let retention = call.retention.as_ref().map(|values| &values[set * call.assets..][..call.assets]);
             for ramp in 0..call.ramps {
                 let row = set * call.output_rows + call.first_outputs[entry % windows] + ramp;
                 let step = guardrail_step(
                     &positions[ramp * call.assets..][..call.assets],
                     &call.outputs[row * call.assets..][..call.assets],
+                    retention,
                     bounds,
                     &call.settings,
                 );
@@ -255,13 +286,20 @@ fn gradients_equal_central_differences_away_from_kinks() {
         ramps: 4,
         first_outputs: vec![0, 2],
         outputs: (0..36).map(|i| 0.21 * f64::sin(1.7 * f64::from(i) + 0.3)).collect(),
-        initial: vec![0.5, 0.3, 0.2, 0.31, 0.36, 0.33],
+        initial: vec![0.5, 0.3, 0.2, 0.31, 0.36, 0.33, 0.4, 0.35, 0.25, 0.28, 0.32, 0.4],
+        retention: None,
         bounds: None,
         settings: settings(0.06, 7, 0.02),
         cotangent: (0..60).map(|i| f64::cos(f64::from(i))).collect(),
     };
     let bounds = vec![0.1, 0.12, 0.05, 0.6, 0.55, 0.52, 0.14, 0.2, 0.11, 0.46, 0.5, 0.44];
-    for call in [Call { bounds: Some(bounds), ..base.clone() }, base] {
+    let smoothed = Call {
+        outputs: (0..36).map(|i| 0.1 + 0.05 * f64::sin(1.7 * f64::from(i) + 0.3)).collect(),
+        retention: Some(vec![0.8, 0.5, 0.65, 0.7, 0.9, 0.55]),
+        ..base.clone()
+    };
+    let both = Call { bounds: Some(bounds.clone()), ..smoothed.clone() };
+    for call in [Call { bounds: Some(bounds), ..base.clone() }, base, smoothed, both] {
         let (_, gradients) = call.run(guardrails);
         let step = 1e-6;
         let difference = |change: &dyn Fn(&mut Call, f64)| {
@@ -283,9 +321,13 @@ fn gradients_equal_central_differences_away_from_kinks() {
             let expected = difference(&|call, size| call.initial[index] += size);
             check(gradients[1][index], expected, "initial");
         }
+        for index in 0..call.retention.as_ref().map_or(0, Vec::len) {
+            let expected = difference(&|call, size| call.retention.as_mut().unwrap()[index] += size);
+            check(gradients[2][index], expected, "retention");
+        }
         for index in 0..call.bounds.as_ref().map_or(0, Vec::len) {
             let expected = difference(&|call, size| call.bounds.as_mut().unwrap()[index] += size);
-            check(gradients[2][index], expected, "bounds");
+            check(gradients[3][index], expected, "bounds");
         }
     }
 }
@@ -296,7 +338,8 @@ fn single_precision_runs() {
     let outputs =
         Tensor::<3>::from_data(TensorData::new(vec![0.1f32, -0.1, 0.05, -0.05], [1, 2, 2]), (&device, DType::F32));
     let initial = Tensor::<2>::from_data(TensorData::new(vec![0.5f32, 0.5], [1, 2]), (&device, DType::F32));
-    let positions = host(guardrails(outputs, initial, None, &[0], 2, &settings(0.05, 1, 1.0)));
+    let inputs = GuardrailInputs { outputs, initial, retention: None, bounds: None };
+    let positions = host(guardrails(inputs, &[0], 2, &settings(0.05, 1, 1.0)));
     for (found, expected) in positions.iter().zip([0.5, 0.5, 0.6, 0.4, 0.65, 0.35]) {
         assert!((found - expected).abs() < 1e-6);
     }
@@ -304,6 +347,6 @@ fn single_precision_runs() {
 
 #[test]
 fn non_finite_outputs_stay_visible() {
-    let step = guardrail_step(&[0.5, 0.5], &[f64::NAN, 0.0], None, &settings(0.05, 1, 1.0));
+    let step = guardrail_step(&[0.5, 0.5], &[f64::NAN, 0.0], None, None, &settings(0.05, 1, 1.0));
     assert!(step.end.iter().any(|weight| weight.is_nan()));
 }

@@ -38,6 +38,14 @@ pub enum PoolError {
         /// Assets of the prices.
         found: usize,
     },
+    /// Supplies that do not belong to the prices.
+    #[error("the supplies ({supplies}) are not on the grid of the prices ({prices})")]
+    Supplies {
+        /// What the supplies are of.
+        supplies: String,
+        /// What the prices are of.
+        prices: String,
+    },
     /// The closed form was forced where it does not hold.
     #[error("the closed form does not apply: {reason}; use `auto` or `step_by_step`")]
     NoClosedForm {

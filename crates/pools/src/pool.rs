@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_market::PriceTable;
+use gradpool_market::{PriceTable, SupplyTable};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
-use gradpool_ops::interpolation::{Interpolation, PathLayout};
-use gradpool_strategy::{ParameterSets, Strategy, Windows};
+use gradpool_ops::interpolation::{Interpolation, PathLayout, Place};
+use gradpool_strategy::{CoarseSeries, ParameterSets, Strategy, Windows};
 
 use crate::error::PoolError;
-use crate::layout::RowLayout;
+use crate::layout::{has_closed_form, segments, visited};
 use crate::log_prices::LogPrices;
 use crate::run::PoolRun;
 use crate::settings::{PoolSettings, Valuation};
@@ -22,12 +22,13 @@ pub struct Pool {
     settings: PoolSettings,
 }
 
-/// A price table with what every run over it shares: coarse prices on the device, log prices and their prefix sums.
+/// A price table with what every run over it shares: coarse rows on the device, log prices and their prefix sums.
 #[derive(Clone, Debug)]
 pub struct PricedHistory {
     prices: Arc<PriceTable>,
+    supplies: Option<Arc<SupplyTable>>,
     logs: LogPrices,
-    coarse: Tensor<3>,
+    coarse: CoarseSeries,
 }
 
 impl PricedHistory {
@@ -36,14 +37,19 @@ impl PricedHistory {
         &self.prices
     }
 
+    /// Circulating supplies, where they are known.
+    pub fn supplies(&self) -> Option<&SupplyTable> {
+        self.supplies.as_deref()
+    }
+
     /// Device on which coarse prices lie; never an autodiff device.
     pub fn device(&self) -> Device {
-        self.coarse.device()
+        self.coarse.prices.device()
     }
 
     /// Number type of tensors.
     pub fn dtype(&self) -> DType {
-        self.coarse.dtype()
+        self.coarse.prices.dtype()
     }
 
     /// Prices of one row per window, repeated for every set: `[sets * windows, assets]`.
@@ -93,15 +99,44 @@ impl Pool {
         if expected != found {
             return Err(PoolError::Assets { expected, found });
         }
-        let coarse = self.strategy.coarse_prices(prices.prices(), &device.clone().inner(), dtype);
+        let coarse = self.strategy.coarse_rows(prices.prices(), &device.clone().inner(), dtype);
         let logs = LogPrices::new(&prices, self.settings.arbitrage_interval_rows);
-        Ok(PricedHistory { prices, logs, coarse })
+        Ok(PricedHistory { prices, supplies: None, logs, coarse: CoarseSeries::of_prices(coarse) })
+    }
+
+    /// Adds circulating supplies, for rules that look at them.
+    ///
+    /// # Errors
+    /// [`PoolError::Supplies`] if they are not those of the same assets at the same rows.
+    pub fn with_supplies(
+        &self,
+        mut history: PricedHistory,
+        supplies: Arc<SupplyTable>,
+    ) -> Result<PricedHistory, PoolError> {
+        let prices = &history.prices;
+        if supplies.assets() != prices.assets() || supplies.grid() != prices.grid() {
+            return Err(PoolError::Supplies {
+                supplies: format!("{} rows of {}", supplies.rows(), supplies.assets().join(", ")),
+                prices: format!("{} rows of {}", prices.rows(), prices.assets().join(", ")),
+            });
+        }
+        let coarse = self.strategy.coarse_rows(supplies.supplies(), &history.device(), history.dtype());
+        history.coarse.supplies = Some(coarse);
+        history.supplies = Some(supplies);
+        Ok(history)
     }
 
     /// Rule outputs `[sets, N - 1, assets]` over the whole history.
-    pub fn rule_outputs(&self, history: &PricedHistory, parameters: &ParameterSets) -> Tensor<3> {
+    ///
+    /// # Errors
+    /// [`PoolError::Strategy`] if the rule needs supplies that the history does not have.
+    pub fn rule_outputs(&self, history: &PricedHistory, parameters: &ParameterSets) -> Result<Tensor<3>, PoolError> {
         let device = parameters.leaves.values().next().map_or_else(|| history.device(), Tensor::device);
-        self.strategy.rule_outputs(parameters, &on_device(&history.coarse, &device))
+        let coarse = CoarseSeries {
+            prices: on_device(&history.coarse.prices, &device),
+            supplies: history.coarse.supplies.as_ref().map(|supplies| on_device(supplies, &device)),
+        };
+        Ok(self.strategy.rule_outputs(parameters, &coarse)?)
     }
 
     /// Runs every parameter set over every window and returns values at `samples`, rows of the window in rising order.
@@ -122,7 +157,7 @@ impl Pool {
                 return Err(PoolError::Window { start, rows: windows.rows, available });
             }
         }
-        let outputs = self.rule_outputs(history, parameters);
+        let outputs = self.rule_outputs(history, parameters)?;
         let positions = self.strategy.coarse_weights(parameters, outputs, windows)?;
         let device = positions.device();
         let sets = parameters.sets();
@@ -155,31 +190,21 @@ impl Pool {
             block_rows: settings.update_interval_rows,
             ramp_rows: settings.interpolation_rows,
             interpolation: settings.interpolation,
-            constant_first_block: true,
+            constant_first_block: self.strategy.held_intervals() > 0,
             rows: windows.rows,
-            stride: self.settings.arbitrage_interval_rows,
-        }
-    }
-
-    fn row_layout(&self, windows: &Windows) -> RowLayout {
-        let settings = self.strategy.settings();
-        RowLayout {
-            rows: windows.rows,
-            interval_rows: settings.update_interval_rows,
-            interpolation_rows: settings.interpolation_rows,
             stride: self.settings.arbitrage_interval_rows,
         }
     }
 
     /// Why values cannot be computed a whole block at a time, if so.
-    fn closed_form_obstacle(&self, layout: &RowLayout) -> Option<String> {
+    fn closed_form_obstacle(&self, layout: &PathLayout) -> Option<String> {
         if self.strategy.settings().interpolation != Interpolation::Linear {
             return Some("weights do not move along a line".into());
         }
-        (!layout.has_closed_form()).then(|| {
+        (!has_closed_form(layout)).then(|| {
             format!(
                 "an arbitrage every {} rows does not divide the update interval ({} rows) and the interpolation ({} rows)",
-                layout.stride, layout.interval_rows, layout.interpolation_rows
+                layout.stride, layout.block_rows, layout.ramp_rows
             )
         })
     }
@@ -192,37 +217,33 @@ impl Pool {
         windows: &Windows,
         samples: &[usize],
     ) -> Result<Tensor<2>, PoolError> {
-        let layout = self.row_layout(windows);
-        let mut visited: Vec<usize> = samples.iter().map(|&row| layout.visited(row)).collect();
-        visited.dedup();
+        let layout = self.path_layout(windows);
+        let mut visits: Vec<usize> = samples.iter().map(|&row| visited(&layout, row)).collect();
+        visits.dedup();
         let obstacle = self.closed_form_obstacle(&layout);
         let closed = match (self.settings.valuation, obstacle) {
             (Valuation::ClosedForm, Some(reason)) => return Err(PoolError::NoClosedForm { reason }),
             (Valuation::ClosedForm, None) => true,
             (Valuation::StepByStep, _) | (Valuation::Auto, Some(_)) => false,
             // Where most rows are wanted, one pass over them costs less than as many segments.
-            (Valuation::Auto, None) => visited.len() * 2 < layout.visits(),
+            (Valuation::Auto, None) => visits.len() * 2 < layout.visited(),
         };
         let log_growth = if closed {
-            self.closed_form(history, positions, windows, &visited)?
+            self.closed_form(history, positions, windows, &visits)?
         } else {
             let all = self.step_by_step(history, positions, windows)?;
-            if visited.len() == layout.visits() {
-                all
-            } else {
-                pick(all, visited.iter().map(|row| row / layout.stride))
-            }
+            if visits.len() == layout.visited() { all } else { pick(all, visits.iter().map(|row| row / layout.stride)) }
         };
         let values = log_growth.exp() * self.settings.initial_value;
-        if samples != visited {
-            return Ok(self.carried_values(history, positions, windows, samples, &visited, values));
+        if samples != visits {
+            return Ok(self.carried_values(history, positions, windows, samples, &visits, values));
         }
         if !self.strategy.settings().straight_through_limits {
             return Ok(values);
         }
         // The value is sum_i R_i p_i = V sum_i w_i. The sum is 1 and does not move, unless
         // straight-through gradients of the weights leave the simplex; then its slope belongs to that of the value.
-        let weights = interpolated_rows(positions, &self.path_layout(windows), &visited);
+        let weights = interpolated_rows(positions, &layout, &visits);
         Ok(values * weights.sum_dim(2).squeeze_dim::<2>(2))
     }
 
@@ -232,19 +253,19 @@ impl Pool {
         history: &PricedHistory,
         positions: &Tensor<3>,
         windows: &Windows,
-        visited: &[usize],
+        visits: &[usize],
     ) -> Result<Tensor<2>, PoolError> {
         let [batch, _, assets] = positions.dims();
         let zero = || Tensor::<2>::zeros([batch, 1], (&positions.device(), positions.dtype()));
-        let (leading, rest) = match visited.split_first() {
+        let (leading, rest) = match visits.split_first() {
             Some((0, rest)) => (true, rest),
-            _ => (false, visited),
+            _ => (false, visits),
         };
         if rest.is_empty() {
             return Ok(zero());
         }
-        let layout = self.row_layout(windows);
-        let (segments, breaks) = layout.segments(rest);
+        let layout = self.path_layout(windows);
+        let (segments, breaks) = segments(&layout, rest);
         let size = windows.starts.len() * segments.len() * assets;
         let (mut s0, mut s1) = (Vec::with_capacity(size), Vec::with_capacity(size));
         for start in &windows.starts {
@@ -252,7 +273,7 @@ impl Pool {
                 history.logs.push_sums(start + row, segment.steps as usize, &mut s0, &mut s1);
             }
         }
-        let plan = GrowthPlan::new(segments, layout.interpolation_rows as u32, windows.starts.len(), assets, s0, s1)
+        let plan = GrowthPlan::new(segments, layout.ramp_rows as u32, windows.starts.len(), assets, s0, s1)
             .map_err(|error| PoolError::Plan(error.to_string()))?;
         let growth = growth(positions.clone(), &Arc::new(plan));
         Ok(if leading { Tensor::cat(vec![zero(), growth], 1) } else { growth })
@@ -285,20 +306,20 @@ impl Pool {
         positions: &Tensor<3>,
         windows: &Windows,
         samples: &[usize],
-        visited: &[usize],
+        visits: &[usize],
         values: Tensor<2>,
     ) -> Tensor<2> {
-        let layout = self.row_layout(windows);
+        let layout = self.path_layout(windows);
         let device = positions.device();
-        let weights = interpolated_rows(positions, &self.path_layout(windows), visited);
+        let weights = interpolated_rows(positions, &layout, visits);
         let [batch, _, assets] = positions.dims();
         let sets = batch / windows.starts.len();
         let index: Vec<usize> =
-            samples.iter().map(|&row| visited.partition_point(|&visit| visit < layout.visited(row))).collect();
+            samples.iter().map(|&row| visits.partition_point(|&visit| visit < visited(&layout, row))).collect();
         let mut ratios = Vec::with_capacity(windows.starts.len() * samples.len() * assets);
         for start in &windows.starts {
             for &row in samples {
-                let (now, then) = (history.prices.row(start + row), history.prices.row(start + layout.visited(row)));
+                let (now, then) = (history.prices.row(start + row), history.prices.row(start + visited(&layout, row)));
                 ratios.extend(now.iter().zip(then).map(|(now, then)| now / then));
             }
         }
@@ -328,14 +349,9 @@ pub(crate) fn interpolated_rows(positions: &Tensor<3>, layout: &PathLayout, rows
         return pick(all, rows.iter().map(|row| row / layout.stride));
     }
     // A line needs its two ends only: w = x + share (e - x).
-    let place = |row: usize| {
-        let (interval, offset) = (row / layout.block_rows, row % layout.block_rows);
-        match interval {
-            0 => (0, 0, 0.0),
-            _ if offset == 0 => (interval - 1, interval - 1, 0.0),
-            _ if offset < layout.ramp_rows => (interval - 1, interval, offset as f64 / layout.ramp_rows as f64),
-            _ => (interval, interval, 0.0),
-        }
+    let place = |row: usize| match layout.place(row / layout.stride) {
+        Place::At(position) => (position, position, 0.0),
+        Place::Inside { block, row } => (block, block + 1, row as f64 / layout.ramp_rows as f64),
     };
     let places: Vec<(usize, usize, f64)> = rows.iter().map(|&row| place(row)).collect();
     let start = pick(positions.clone(), places.iter().map(|place| place.0));

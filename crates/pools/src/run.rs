@@ -85,7 +85,7 @@ impl Pool {
         let after = run.positions.clone().slice([0..batch, 1..positions, 0..assets]);
         // How much of each ramp the window shows: the last one may be cut.
         let shown = |ramp: usize| {
-            let first = (ramp + 1) * run.layout.block_rows;
+            let first = run.layout.held_rows() + ramp * run.layout.block_rows;
             (rows - 1 - first.min(rows - 1)).min(run.layout.ramp_rows) as f64 / run.layout.ramp_rows as f64
         };
         let data = TensorData::new((0..ramps).map(shown).collect::<Vec<f64>>(), [1, ramps]);

@@ -26,15 +26,15 @@ pub enum StrategyError {
         /// All leaves of the rule, for the message.
         known: String,
     },
-    /// A leaf whose length is neither one nor the number of assets.
-    #[error("parameter `{leaf}` has {found} values; expected {assets} (one per asset) or 1")]
+    /// A leaf with another number of values than its shape says.
+    #[error("parameter `{leaf}` has {found} values; expected {expected}")]
     LeafLength {
         /// The leaf.
         leaf: String,
         /// Its length.
         found: usize,
-        /// The number of assets.
-        assets: usize,
+        /// What would be right, in words.
+        expected: String,
     },
     /// A leaf holds NaN or an infinity.
     #[error("parameter `{leaf}` of set {set} is not finite at position {position} ({value})")]
@@ -76,6 +76,24 @@ pub enum StrategyError {
         name: String,
         /// All registered names.
         known: String,
+    },
+    /// A rule is registered under a name that another one has.
+    #[error("a rule named `{name}` exists already")]
+    DuplicateRule {
+        /// The name.
+        name: String,
+    },
+    /// Rules that cannot be combined.
+    #[error("cannot combine rules: {reason}")]
+    Combination {
+        /// Why.
+        reason: String,
+    },
+    /// A rule needs circulating supplies that were not given.
+    #[error("the rule `{rule}` needs the circulating supply of every asset; none was given")]
+    NoSupplies {
+        /// The rule.
+        rule: String,
     },
     /// The path asked for is not supported by the rule.
     #[error("the rule `{rule}` has no {path} path")]

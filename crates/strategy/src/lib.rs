@@ -3,6 +3,9 @@
 //! A [`Rule`] is written once; [`Strategy`] runs it over whole histories, vectorized or as a scan, for many parameter sets
 //! and windows at once and with gradients; [`StreamingStrategy`] runs it one price row at a time.
 
+pub mod bounds;
+pub mod combinations;
+pub mod context;
 pub mod error;
 pub mod estimators;
 pub mod initial;
@@ -14,11 +17,13 @@ pub mod strategy;
 pub mod stream;
 pub mod transforms;
 
+pub use combinations::{Composite, Ensemble};
+pub use context::RuleContext;
 pub use error::StrategyError;
-pub use estimators::{Estimator, EstimatorState, EstimatorStepper};
+pub use estimators::{CoarseSeries, Estimator, EstimatorState, EstimatorStepper, Observation};
 pub use initial::InitialSettings;
 pub use parameters::{INITIAL_WEIGHTS_LOGITS, ParameterSets, ParameterValues};
-pub use rule::{LeafSpec, Rule, RuleContext, is_frozen};
-pub use settings::{Compatibility, Interpolation, StrategySettings, WeightBounds, WeightPath};
+pub use rule::{LeafShape, LeafSpec, OutputKind, Rule};
+pub use settings::{BoundsForm, Compatibility, Interpolation, StrategySettings, WeightBounds, WeightPath};
 pub use strategy::{Strategy, Windows};
 pub use stream::{GuardrailState, RuleState, StreamState, StreamingStrategy};

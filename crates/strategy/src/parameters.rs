@@ -10,7 +10,8 @@ use crate::error::StrategyError;
 /// The leaf that every rule has and that is never trained (spec 01 sec. 1.7).
 pub const INITIAL_WEIGHTS_LOGITS: &str = "initial_weights_logits";
 
-/// One parameter set on the host: leaf name to one value per asset, or a single value for all assets.
+/// One parameter set on the host: leaf name to its values, in the number that the leaf's
+/// [`LeafShape`](crate::rule::LeafShape) says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ParameterValues {
@@ -22,6 +23,13 @@ impl ParameterValues {
     /// Builds a set from `(name, values)` pairs.
     pub fn new<const N: usize>(leaves: [(&str, Vec<f64>); N]) -> Self {
         Self { leaves: leaves.into_iter().map(|(name, values)| (name.to_owned(), values)).collect() }
+    }
+
+    /// The same set with one more leaf.
+    #[must_use]
+    pub fn with(mut self, leaf: &str, values: Vec<f64>) -> Self {
+        self.leaves.insert(leaf.to_owned(), values);
+        self
     }
 
     /// The values of a leaf, if it exists.
@@ -38,8 +46,7 @@ impl ParameterValues {
     }
 }
 
-/// Trainable leaves of `P` parameter sets on a device: name to `[P, width]`, width being the number of assets, or 1 for
-/// a leaf that all assets share. Leaves are ordered by name.
+/// Leaves of `P` parameter sets on a device: name to `[P, width]`. Leaves are ordered by name.
 #[derive(Clone, Debug)]
 pub struct ParameterSets {
     /// Leaf name to its `[P, width]` tensor.

@@ -1,48 +1,142 @@
 //! What a rule is: its estimators, one signal function and a parameter table.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
+use crate::context::RuleContext;
 use crate::error::StrategyError;
 use crate::estimators::Estimator;
-use crate::parameters::{INITIAL_WEIGHTS_LOGITS, ParameterSets, ParameterValues};
+use crate::initial::InitialSettings;
+use crate::parameters::{INITIAL_WEIGHTS_LOGITS, ParameterValues};
 use crate::settings::StrategySettings;
-use crate::transforms;
+
+/// How many values a leaf has per parameter set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeafShape {
+    /// One per asset, or a single one that all assets share.
+    PerAsset,
+    /// This many rows, each with one value per asset or a single one; rows follow each other.
+    Rows(usize),
+    /// This many values, whatever the number of assets.
+    Values(usize),
+}
+
+impl LeafShape {
+    /// Whether a leaf of `width` values has this shape.
+    pub fn accepts(self, width: usize, assets: usize) -> bool {
+        match self {
+            Self::PerAsset => width == assets || width == 1,
+            Self::Rows(rows) => width == rows * assets || width == rows,
+            Self::Values(values) => width == values,
+        }
+    }
+
+    /// What would be right, in words.
+    pub fn describe(self, assets: usize) -> String {
+        match self {
+            Self::PerAsset => format!("{assets} (one per asset) or 1"),
+            Self::Rows(rows) => format!("{} ({rows} rows of one per asset) or {rows}", rows * assets),
+            Self::Values(values) => values.to_string(),
+        }
+    }
+}
 
 /// One row of a rule's parameter table.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LeafSpec {
     /// Name of the leaf in parameter files.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What it means, its transform and unit.
     pub meaning: &'static str,
-    /// Usual range of the raw value, for searches and documentation; not enforced.
+    /// Usual range of the raw value, for searches, ensembles and documentation; not enforced.
     pub range: (f64, f64),
-    /// Leaves of which exactly one is needed share a group; a leaf with its own name as group is required;
+    /// Leaves of which at least one is needed share a group; a leaf with its own name as group is required;
     /// `None` is optional.
-    pub group: Option<&'static str>,
+    pub group: Option<Cow<'static, str>>,
+    /// How many values it has.
+    pub shape: LeafShape,
+}
+
+impl LeafSpec {
+    /// A leaf per asset that the rule cannot do without.
+    pub const fn required(name: &'static str, meaning: &'static str, range: (f64, f64)) -> Self {
+        Self::one_of(name, name, meaning, range)
+    }
+
+    /// A leaf per asset that may be absent.
+    pub const fn optional(name: &'static str, meaning: &'static str, range: (f64, f64)) -> Self {
+        Self { name: Cow::Borrowed(name), meaning, range, group: None, shape: LeafShape::PerAsset }
+    }
+
+    /// A leaf per asset; one leaf of its group is needed.
+    pub const fn one_of(group: &'static str, name: &'static str, meaning: &'static str, range: (f64, f64)) -> Self {
+        let group = Some(Cow::Borrowed(group));
+        Self { name: Cow::Borrowed(name), meaning, range, group, shape: LeafShape::PerAsset }
+    }
+
+    /// The same leaf with another number of values.
+    #[must_use]
+    pub const fn with_shape(mut self, shape: LeafShape) -> Self {
+        self.shape = shape;
+        self
+    }
+}
+
+/// What the rows of a rule's output are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutputKind {
+    /// Changes of weights; a row sums to zero. Windows begin at the initial weights and hold them for one interval.
+    #[default]
+    Change,
+    /// Weights to move toward (spec 03 sec. 3.3). Windows begin at the first target and move from the first row on.
+    Target,
 }
 
 /// A rule, written once: from it the framework derives the vectorized, the scan and the streaming way to run it.
-///
-/// A change rule returns, per time row and asset, how much the weight should move; the changes of a row sum to zero.
 pub trait Rule: Debug + Send + Sync {
     /// Name in configurations.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
+
+    /// One sentence on what the rule does.
+    fn summary(&self) -> &str;
 
     /// The parameter table, without the initial weights, which every rule has.
-    fn leaves(&self) -> &'static [LeafSpec];
+    fn leaves(&self) -> Vec<LeafSpec>;
+
+    /// What an output row is.
+    fn output_kind(&self) -> OutputKind {
+        OutputKind::Change
+    }
 
     /// The estimators whose outputs [`Rule::signal`] gets, in that order.
     fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator>;
 
-    /// The weight change from estimates: every tensor is `[sets, time, assets]`, time of any length (1 when streaming).
+    /// The output from estimates: every estimate is `[sets, time, width]`, time of any length (1 when streaming); the
+    /// result is `[sets, time, assets]`.
     fn signal(&self, estimates: &[Tensor<3>], context: &RuleContext<'_>) -> Tensor<3>;
 
+    /// Share of the weights reached so far that a step keeps, `[sets, assets]`; `None` keeps all. A target rule moves to
+    /// `retention * weights + (1 - retention) * target`.
+    fn retention(&self, context: &RuleContext<'_>) -> Option<Tensor<2>> {
+        match self.output_kind() {
+            OutputKind::Change => None,
+            OutputKind::Target => Some(context.smoothing()),
+        }
+    }
+
     /// Parameter values of the canonical starting point (spec 01 sec. 1.9), without initial weights.
-    fn initial_values(&self, initial: &crate::initial::InitialSettings, settings: &StrategySettings)
-    -> ParameterValues;
+    fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues;
+
+    /// Checks what settings the rule can run with.
+    ///
+    /// # Errors
+    /// [`StrategyError::Setting`] naming the setting.
+    fn check_settings(&self, settings: &StrategySettings) -> Result<(), StrategyError> {
+        let _ = settings;
+        Ok(())
+    }
 
     /// Whether whole histories can be computed in one piece.
     fn supports_vectorized(&self) -> bool {
@@ -55,156 +149,58 @@ pub trait Rule: Debug + Send + Sync {
     }
 }
 
-/// Checks that `values` has the leaves a rule needs, no others, of the right length, finite.
+/// The initial weights, which every rule takes in one of two forms (spec 01 sec. 1.7).
+pub const INITIAL_LEAVES: &[LeafSpec] = &[
+    LeafSpec::one_of(
+        "initial_weights",
+        INITIAL_WEIGHTS_LOGITS,
+        "initial weights = softmax; never trained",
+        (-10.0, 10.0),
+    ),
+    LeafSpec::one_of("initial_weights", "initial_weights", "initial weights as given; never trained", (0.0, 1.0)),
+];
+
+/// Whether a leaf holds initial weights, which gradients never move.
+pub fn is_initial(leaf: &str) -> bool {
+    INITIAL_LEAVES.iter().any(|spec| spec.name == leaf)
+}
+
+/// Checks that `values` has the leaves of the table and the initial weights, no others, of the right length, finite.
 ///
 /// # Errors
 /// The first violation, naming the leaf.
-pub fn check_values(rule: &dyn Rule, values: &ParameterValues, set: usize, assets: usize) -> Result<(), StrategyError> {
-    let rule_name = rule.name().to_owned();
-    let table: Vec<LeafSpec> = rule.leaves().iter().chain(INITIAL_LEAVES).copied().collect();
-    let names = || table.iter().map(|leaf| leaf.name).collect::<Vec<_>>().join(", ");
+pub fn check_values(
+    rule: &str,
+    table: &[LeafSpec],
+    values: &ParameterValues,
+    set: usize,
+    assets: usize,
+) -> Result<(), StrategyError> {
+    let names = || table.iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name.as_ref()).collect::<Vec<_>>().join(", ");
     for (leaf, values) in &values.leaves {
-        if !table.iter().any(|spec| spec.name == leaf) {
-            return Err(StrategyError::UnknownLeaf { leaf: leaf.clone(), rule: rule_name, known: names() });
-        }
-        let is_initial = INITIAL_LEAVES.iter().any(|spec| spec.name == leaf);
-        if values.len() != assets && (is_initial || values.len() != 1) {
-            return Err(StrategyError::LeafLength { leaf: leaf.clone(), found: values.len(), assets });
+        let Some(spec) = table.iter().chain(INITIAL_LEAVES).find(|spec| spec.name == *leaf) else {
+            return Err(StrategyError::UnknownLeaf { leaf: leaf.clone(), rule: rule.to_owned(), known: names() });
+        };
+        let shape = if is_initial(leaf) { LeafShape::Values(assets) } else { spec.shape };
+        if !shape.accepts(values.len(), assets) {
+            let expected = shape.describe(assets);
+            return Err(StrategyError::LeafLength { leaf: leaf.clone(), found: values.len(), expected });
         }
     }
-    for group in table.iter().filter_map(|leaf| leaf.group) {
-        let members: Vec<&str> = table.iter().filter(|leaf| leaf.group == Some(group)).map(|leaf| leaf.name).collect();
+    for group in table.iter().chain(INITIAL_LEAVES).filter_map(|leaf| leaf.group.as_ref()) {
+        let members: Vec<&str> = table
+            .iter()
+            .chain(INITIAL_LEAVES)
+            .filter(|leaf| leaf.group.as_ref() == Some(group))
+            .map(|leaf| leaf.name.as_ref())
+            .collect();
         if !members.iter().any(|name| values.leaves.contains_key(*name)) {
-            return Err(StrategyError::MissingLeaf { leaf: members.join("` or `"), rule: rule_name, needed: names() });
+            let leaf = members.join("` or `");
+            return Err(StrategyError::MissingLeaf { leaf, rule: rule.to_owned(), needed: names() });
         }
     }
     if let Some((leaf, position, value)) = values.first_non_finite() {
         return Err(StrategyError::NonFiniteLeaf { leaf: leaf.to_owned(), set, position, value });
     }
     Ok(())
-}
-
-/// The initial weights, which every rule takes in one of two forms (spec 01 sec. 1.7).
-pub const INITIAL_LEAVES: &[LeafSpec] = &[
-    LeafSpec {
-        name: INITIAL_WEIGHTS_LOGITS,
-        meaning: "initial weights = softmax; never trained",
-        range: (-10.0, 10.0),
-        group: Some("initial_weights"),
-    },
-    LeafSpec {
-        name: "initial_weights",
-        meaning: "initial weights as given; never trained",
-        range: (0.0, 1.0),
-        group: Some("initial_weights"),
-    },
-];
-
-/// Leaves that gradients never move.
-pub fn is_frozen(leaf: &str) -> bool {
-    INITIAL_LEAVES.iter().any(|spec| spec.name == leaf)
-}
-
-/// What a rule sees: parameters of all sets, settings, and the transforms that every rule shares.
-#[derive(Clone, Copy, Debug)]
-pub struct RuleContext<'a> {
-    /// Raw parameters.
-    pub parameters: &'a ParameterSets,
-    /// Settings of the strategy.
-    pub settings: &'a StrategySettings,
-}
-
-impl<'a> RuleContext<'a> {
-    /// Pairs parameters with settings.
-    pub fn new(parameters: &'a ParameterSets, settings: &'a StrategySettings) -> Self {
-        Self { parameters, settings }
-    }
-
-    /// Device of the parameters.
-    ///
-    /// # Panics
-    /// If there is no leaf at all, which [`check_values`] excludes.
-    #[expect(clippy::expect_used, reason = "checked parameter sets have at least one leaf")]
-    pub fn device(&self) -> Device {
-        self.parameters.leaves.values().next().expect("parameter sets have leaves").device()
-    }
-
-    /// A raw leaf, `[sets, assets]`; a leaf of width one is repeated for every asset.
-    pub fn leaf(&self, name: &str) -> Option<Tensor<2>> {
-        let leaf = self.parameters.leaf(name)?.clone();
-        let [sets, width] = leaf.dims();
-        Some(if width == self.settings.assets { leaf } else { leaf.expand([sets, self.settings.assets]) })
-    }
-
-    /// A raw leaf that [`check_values`] has found to exist.
-    ///
-    /// # Panics
-    /// If the leaf does not exist.
-    pub fn required(&self, name: &str) -> Tensor<2> {
-        self.leaf(name).unwrap_or_else(|| panic!("parameter leaf `{name}` is missing; check_values was not called"))
-    }
-
-    /// Decay `logistic(logit_lamb)`, `[sets, assets]`, not capped.
-    pub fn decay(&self) -> Tensor<2> {
-        transforms::logistic(self.required("logit_lamb"))
-    }
-
-    /// The second decay `logistic(logit_lamb + logit_delta_lamb)`, `[sets, assets]`, not capped.
-    pub fn alternative_decay(&self) -> Tensor<2> {
-        let base = self.required("logit_lamb");
-        match self.leaf("logit_delta_lamb") {
-            Some(delta) => transforms::logistic(base + delta),
-            None => transforms::logistic(base),
-        }
-    }
-
-    /// A decay clipped to `[0, decay of the longest memory]`: what estimators use (spec 01 sec. 1.4).
-    pub fn capped(&self, decay: Tensor<2>) -> Tensor<2> {
-        decay.clamp(0.0, self.settings.maximum_decay())
-    }
-
-    /// Memory in days of a decay that was not capped, clipped to `[0, maximum_memory_days]`.
-    pub fn memory_days(&self, decay: Tensor<2>) -> Tensor<2> {
-        transforms::memory_days(decay, self.settings.update_interval_min())
-            .clamp(0.0, self.settings.maximum_memory_days)
-    }
-
-    /// Gain `k` per asset, `[sets, assets]` (spec 01 sec. 1.5): `2^log_k * memory`, `absolute_k`, or `k * memory`.
-    pub fn gain(&self, memory_days: Tensor<2>) -> Tensor<2> {
-        if let Some(log_k) = self.leaf("log_k") {
-            transforms::power_of_two(log_k) * memory_days
-        } else if let Some(absolute) = self.leaf("absolute_k") {
-            absolute
-        } else {
-            self.required("k") * memory_days
-        }
-    }
-
-    /// Initial weights `[sets, assets]`, without gradient (spec 01 sec. 1.7).
-    pub fn initial_weights(&self) -> Tensor<2> {
-        match self.leaf(INITIAL_WEIGHTS_LOGITS) {
-            Some(logits) => burn::tensor::activation::softmax(logits.detach(), 1),
-            None => self.required("initial_weights").detach(),
-        }
-    }
-
-    /// Mean-removing normalisation (spec 02 sec. 2.5): `k_i (x_i - sum_j k_j x_j / sum_j k_j)`, so that the changes of a
-    /// row sum to zero. `signal` is `[sets, time, assets]`, `gain` is `[sets, assets]`.
-    pub fn remove_mean(&self, signal: Tensor<3>, gain: Tensor<2>) -> Tensor<3> {
-        let mut total = gain.clone().sum_dim(1);
-        if self.settings.compatibility.scalar_gain_offset && self.gain_is_shared() {
-            total = total * (1.0 / self.settings.assets as f64);
-        }
-        let gain: Tensor<3> = gain.unsqueeze_dim(1);
-        let mean = (signal.clone() * gain.clone()).sum_dim(2) / total.unsqueeze_dim::<3>(1);
-        (signal - mean) * gain
-    }
-
-    /// Whether gain and memory are one value for all assets.
-    fn gain_is_shared(&self) -> bool {
-        ["log_k", "absolute_k", "k", "logit_lamb"]
-            .iter()
-            .filter_map(|name| self.parameters.leaf(name))
-            .all(|leaf| leaf.dims()[1] == 1)
-    }
 }

@@ -23,13 +23,28 @@ pub enum WeightPath {
     Scan,
 }
 
-/// Fixed lower and upper bound of every asset's weight (spec 03 sec. 3.2.1).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Where the bounds of a run come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoundsForm {
+    /// The settings' numbers.
+    #[default]
+    Fixed,
+    /// Parameter leaves that start at the settings' numbers and are trained (spec 01 sec. 1.8).
+    Learned,
+    /// Such leaves, but no gradient moves them.
+    Frozen,
+}
+
+/// Lower and upper bound of every asset's weight (spec 03 sec. 3.2.1).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WeightBounds {
     /// Smallest weight of each asset.
     pub minimum: Vec<f64>,
     /// Largest weight of each asset.
     pub maximum: Vec<f64>,
+    /// Whether they are these numbers, or leaves that start there.
+    pub form: BoundsForm,
 }
 
 /// Defects of the reference system that can be switched on to compare with it; all off by default.
@@ -38,10 +53,13 @@ pub struct WeightBounds {
 pub struct Compatibility {
     /// T1.1: with one gain for all assets, subtract the sum of signals instead of their mean.
     pub scalar_gain_offset: bool,
+    /// T2.1: target rules move toward a row that is known one update interval later.
+    pub min_variance_lookahead: bool,
 }
 
 /// Everything about a strategy that is not trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct StrategySettings {
     /// Number of assets of the pool.
     pub assets: usize,
@@ -61,6 +79,8 @@ pub struct StrategySettings {
     pub maximum_memory_days: f64,
     /// Use `logit_delta_lamb` for a second decay in the denominator of the gradient (spec 02 sec. 2.1.3).
     pub alternative_decay: bool,
+    /// Scale gradients by a trained factor before a power is taken; one half where this is off (spec 01 sec. 1.6).
+    pub pre_exponent_scaling: bool,
     /// Straight-through gradient for the clip to minimum and maximum weight.
     pub straight_through_limits: bool,
     /// Straight-through gradient for the cap on changes.
@@ -88,6 +108,7 @@ impl StrategySettings {
             minimum_weight: 0.1 / assets.max(1) as f64,
             maximum_memory_days: 365.0,
             alternative_decay: false,
+            pre_exponent_scaling: true,
             straight_through_limits: false,
             straight_through_cap: false,
             bounds: None,
@@ -138,30 +159,6 @@ impl StrategySettings {
         if !(self.maximum_memory_days.is_finite() && self.maximum_memory_days > 0.0) {
             return refuse("maximum_memory_days", self.maximum_memory_days.to_string(), "positive");
         }
-        self.bounds.as_ref().map_or(Ok(()), |bounds| self.validate_bounds(bounds))
-    }
-
-    /// Spec 01 sec. 1.8: both vectors per asset, 0 <= minimum < maximum <= 1, sum of minima <= 1 <= sum of maxima.
-    fn validate_bounds(&self, bounds: &WeightBounds) -> Result<(), StrategyError> {
-        let refuse =
-            |key: &str, value: String, valid: String| Err(StrategyError::Setting { key: key.to_owned(), value, valid });
-        for (key, values) in [("bounds.minimum", &bounds.minimum), ("bounds.maximum", &bounds.maximum)] {
-            if values.len() != self.assets {
-                let valid = format!("{} values, one per asset", self.assets);
-                return refuse(key, format!("{} values", values.len()), valid);
-            }
-        }
-        for (asset, (&low, &high)) in bounds.minimum.iter().zip(&bounds.maximum).enumerate() {
-            if !(low >= 0.0 && low < high && high <= 1.0) {
-                let valid = "0 <= minimum < maximum <= 1".to_owned();
-                return refuse("bounds", format!("{low} to {high} for asset {asset}"), valid);
-            }
-        }
-        let (lowest, highest): (f64, f64) = (bounds.minimum.iter().sum(), bounds.maximum.iter().sum());
-        if lowest > 1.0 || highest < 1.0 {
-            let valid = "a sum of minima of at most 1 and a sum of maxima of at least 1".to_owned();
-            return refuse("bounds", format!("sums {lowest} and {highest}"), valid);
-        }
-        Ok(())
+        self.bounds.as_ref().map_or(Ok(()), |bounds| bounds.validate(self.assets))
     }
 }

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_ops::guardrails::{GuardrailSettings, guardrails};
+use gradpool_ops::guardrails::{GuardrailInputs, GuardrailSettings, guardrails};
 use gradpool_ops::recurrence::RecurrenceForm;
 
+use crate::bounds::{BOUND_LEAVES, learned_bounds};
+use crate::context::RuleContext;
 use crate::error::StrategyError;
-use crate::parameters::ParameterSets;
-use crate::rule::{Rule, RuleContext, check_values};
-use crate::settings::{StrategySettings, WeightPath};
+use crate::estimators::{CoarseSeries, Estimator};
+use crate::initial::InitialSettings;
+use crate::parameters::{ParameterSets, ParameterValues};
+use crate::rule::{LeafSpec, OutputKind, Rule, check_values, is_initial};
+use crate::settings::{BoundsForm, StrategySettings, WeightPath};
 
 /// A rule with checked settings.
 #[derive(Clone, Debug)]
@@ -32,12 +36,6 @@ impl Windows {
     pub fn single(start: usize, rows: usize) -> Self {
         Self { starts: vec![start], rows }
     }
-
-    /// Number of ramps that a window shows: the first interval holds the initial weights (trap T3.10), every further one,
-    /// also a partial one, is a ramp.
-    pub fn ramps(&self, update_interval_rows: usize) -> usize {
-        self.rows.div_ceil(update_interval_rows).saturating_sub(1)
-    }
 }
 
 impl Strategy {
@@ -48,6 +46,7 @@ impl Strategy {
     /// that they ask for.
     pub fn new(rule: Arc<dyn Rule>, settings: StrategySettings) -> Result<Self, StrategyError> {
         settings.validate()?;
+        rule.check_settings(&settings)?;
         let (supported, path) = match settings.path {
             WeightPath::Auto => (rule.supports_scan() || rule.supports_vectorized(), "vectorized or scan"),
             WeightPath::Vectorized => (rule.supports_vectorized(), "vectorized"),
@@ -98,70 +97,157 @@ impl Strategy {
         }
     }
 
-    /// Checks parameter values against the rule's table.
+    /// The parameter table: the rule's leaves, and those of trained bounds where there are any; the initial weights come on
+    /// top.
+    pub fn leaves(&self) -> Vec<LeafSpec> {
+        let mut leaves = self.rule.leaves();
+        if self.settings.has_bound_leaves() {
+            leaves.extend_from_slice(BOUND_LEAVES);
+        }
+        leaves
+    }
+
+    /// Whether gradients never move a leaf: initial weights, and frozen bounds.
+    pub fn is_frozen(&self, leaf: &str) -> bool {
+        let frozen_bounds = self.settings.bounds.as_ref().is_some_and(|bounds| bounds.form == BoundsForm::Frozen);
+        is_initial(leaf) || frozen_bounds && BOUND_LEAVES.iter().any(|spec| spec.name == leaf)
+    }
+
+    /// Checks parameter values against the table.
     ///
     /// # Errors
     /// The first missing, unknown, ill-sized or non-finite leaf.
-    pub fn check(&self, values: &crate::parameters::ParameterValues) -> Result<(), StrategyError> {
-        check_values(self.rule.as_ref(), values, 0, self.settings.assets)
+    pub fn check(&self, values: &ParameterValues) -> Result<(), StrategyError> {
+        check_values(self.rule.name(), &self.leaves(), values, 0, self.settings.assets)
     }
 
-    /// Coarse prices `[1, N, assets]`: rows 0, c, 2c, ... of a row-major price table, `c` being the update interval.
-    pub fn coarse_prices(&self, prices: &[f64], device: &Device, dtype: DType) -> Tensor<3> {
+    /// Rows 0, c, 2c, ... of a row-major table `[rows, assets]`, as `[1, N, assets]`, `c` being the update interval.
+    pub fn coarse_rows(&self, table: &[f64], device: &Device, dtype: DType) -> Tensor<3> {
         let assets = self.settings.assets;
         let coarse: Vec<f64> =
-            prices.chunks_exact(assets).step_by(self.settings.update_interval_rows).flatten().copied().collect();
+            table.chunks_exact(assets).step_by(self.settings.update_interval_rows).flatten().copied().collect();
         let rows = coarse.len() / assets;
         Tensor::from_data(TensorData::new(coarse, [1, rows, assets]), (device, dtype))
     }
 
-    /// Rule outputs `[sets, N - 1, assets]` over the whole history of coarse prices `[1, N, assets]`; row `r` uses prices
-    /// up to coarse row `r + 1`. Weight changes of a row sum to zero.
-    pub fn rule_outputs(&self, parameters: &ParameterSets, coarse_prices: &Tensor<3>) -> Tensor<3> {
+    /// Whether the rule looks at circulating supplies beside prices.
+    ///
+    /// # Errors
+    /// If the rule's own starting point is not a valid parameter set.
+    pub fn needs_supplies(&self) -> Result<bool, StrategyError> {
+        let canonical = InitialSettings::default().values(self.rule(), &self.settings)?;
+        let parameters = ParameterSets::from_values(&[canonical], &Device::flex(), DType::F64)?;
+        let estimators = self.rule.estimators(&RuleContext::new(&parameters, &self.settings));
+        Ok(estimators.iter().any(Estimator::needs_supplies))
+    }
+
+    /// Rule outputs `[sets, N - 1, assets]` over the whole history of `N` coarse rows; row `r` uses what was observed up to
+    /// coarse row `r + 1`.
+    ///
+    /// # Errors
+    /// [`StrategyError::NoSupplies`] if the rule needs them and they are absent.
+    pub fn rule_outputs(&self, parameters: &ParameterSets, series: &CoarseSeries) -> Result<Tensor<3>, StrategyError> {
         let context = RuleContext::new(parameters, &self.settings);
-        let form = match self.resolved_path(&coarse_prices.device()) {
+        let estimators = self.rule.estimators(&context);
+        if series.supplies.is_none() && estimators.iter().any(Estimator::needs_supplies) {
+            return Err(StrategyError::NoSupplies { rule: self.rule.name().to_owned() });
+        }
+        let form = match self.resolved_path(&series.prices.device()) {
             WeightPath::Vectorized => RecurrenceForm::Blocked,
             WeightPath::Scan | WeightPath::Auto => RecurrenceForm::Sequential,
         };
+        let sets = parameters.sets();
         let estimates: Vec<Tensor<3>> =
-            self.rule.estimators(&context).iter().map(|estimator| estimator.estimate(coarse_prices, form)).collect();
-        self.rule.signal(&estimates, &context)
+            estimators.iter().map(|estimator| estimator.estimate(series, form, sets)).collect();
+        Ok(self.rule.signal(&estimates, &context))
+    }
+
+    /// Number of update intervals at the start of a window that hold the initial weights: one for change rules (trap
+    /// T3.10), none for target rules.
+    pub fn held_intervals(&self) -> usize {
+        usize::from(self.rule.output_kind() == OutputKind::Change)
+    }
+
+    /// Number of ramps that a window of `rows` rows shows, the last one perhaps in part.
+    pub fn ramps(&self, rows: usize) -> usize {
+        rows.div_ceil(self.settings.update_interval_rows).saturating_sub(self.held_intervals())
+    }
+
+    /// The output row that the first ramp of a window follows: the newest one known when the ramp begins (spec 02
+    /// sec. 2.7).
+    ///
+    /// # Errors
+    /// [`StrategyError::Window`] if a target rule has seen nothing before the window begins.
+    pub fn first_output(&self, windows: &Windows, start: usize) -> Result<usize, StrategyError> {
+        let interval = start / self.settings.update_interval_rows;
+        let lookahead = usize::from(self.settings.compatibility.min_variance_lookahead);
+        match self.rule.output_kind() {
+            OutputKind::Change => Ok(interval),
+            OutputKind::Target => (interval + lookahead).checked_sub(1).ok_or_else(|| StrategyError::Window {
+                start,
+                rows: windows.rows,
+                detail: format!(
+                    "the rule `{}` moves from the first row on and needs a burn-in of at least one update interval",
+                    self.rule.name()
+                ),
+            }),
+        }
     }
 
     /// Coarse weights `[sets * windows, ramps + 1, assets]` from rule outputs `[sets, N - 1, assets]`: the weights at which
     /// each ramp of each window starts, and where the last one ends. The batch is set-major.
     ///
-    /// The first update interval of a window holds the initial weights; ramp `k` follows output row
-    /// `start / c + k`, the newest one known when the ramp begins (spec 02 sec. 2.7).
+    /// With a change rule a window begins at the initial weights; with a target rule at the first target.
     ///
     /// # Errors
-    /// [`StrategyError::Window`] if a window is empty or needs rule outputs beyond the history.
+    /// [`StrategyError::Window`] if a window is empty or needs rule outputs that do not exist.
     pub fn coarse_weights(
         &self,
         parameters: &ParameterSets,
         outputs: Tensor<3>,
         windows: &Windows,
     ) -> Result<Tensor<3>, StrategyError> {
-        let interval = self.settings.update_interval_rows;
-        let ramps = windows.ramps(interval);
-        let available = outputs.dims()[1];
-        let first_outputs: Vec<usize> = windows.starts.iter().map(|start| start / interval).collect();
-        for (&start, &first) in windows.starts.iter().zip(&first_outputs) {
+        let ramps = self.ramps(windows.rows);
+        let [sets, available, assets] = outputs.dims();
+        let mut first_outputs = Vec::with_capacity(windows.starts.len());
+        for &start in &windows.starts {
             let refuse = |detail: String| Err(StrategyError::Window { start, rows: windows.rows, detail });
             if windows.rows == 0 {
                 return refuse("a window needs at least one row".into());
             }
+            let first = self.first_output(windows, start)?;
             if first + ramps > available {
                 return refuse(format!(
                     "it needs rule outputs {first} to {} but the prices give {available}",
                     first + ramps
                 ));
             }
+            first_outputs.push(first);
         }
         let context = RuleContext::new(parameters, &self.settings);
-        let initial = context.initial_weights();
-        let bounds = self.bounds(&initial);
-        Ok(guardrails(outputs, initial, bounds, &first_outputs, ramps, &self.guardrail_settings()))
+        let bounds = self.bounds(&context);
+        let retention = self.rule.retention(&context);
+        let target = self.rule.output_kind() == OutputKind::Target;
+        let (initial, outputs) = if let Some(retention) = retention.as_ref().filter(|_| target) {
+            let initial = self.first_targets(&outputs, bounds.clone(), &first_outputs);
+            (initial, outputs * (retention.clone().neg() + 1.0).unsqueeze_dim::<3>(1))
+        } else {
+            let initial = context.initial_weights().unsqueeze_dim::<3>(1);
+            let entries = sets * windows.starts.len();
+            (initial.expand([sets, windows.starts.len(), assets]).reshape([entries, assets]), outputs)
+        };
+        let inputs = GuardrailInputs { outputs, initial, retention, bounds };
+        Ok(guardrails(inputs, &first_outputs, ramps, &self.guardrail_settings()))
+    }
+
+    /// Where windows of a target rule begin, `[sets * windows, assets]`: the guarded first target (spec 03 sec. 3.3).
+    fn first_targets(&self, outputs: &Tensor<3>, bounds: Option<Tensor<3>>, first_outputs: &[usize]) -> Tensor<2> {
+        let [sets, _, assets] = outputs.dims();
+        let entries = sets * first_outputs.len();
+        let nothing = Tensor::<2>::zeros([entries, assets], (&outputs.device(), outputs.dtype()));
+        let inputs = GuardrailInputs { outputs: outputs.clone(), initial: nothing, retention: None, bounds };
+        let positions = guardrails(inputs, first_outputs, 1, &self.first_target_settings());
+        positions.slice([0..entries, 1..2, 0..assets]).squeeze_dim(1)
     }
 
     /// The guardrails of this strategy.
@@ -175,15 +261,28 @@ impl Strategy {
         }
     }
 
-    /// Bounds `[sets, 2, assets]` beside initial weights `[sets, assets]`.
-    fn bounds(&self, initial: &Tensor<2>) -> Option<Tensor<3>> {
+    /// Guardrails that reach the target of a step from zero at once.
+    pub(crate) fn first_target_settings(&self) -> GuardrailSettings {
+        GuardrailSettings { interpolation_rows: 1, maximum_change_per_row: f64::INFINITY, ..self.guardrail_settings() }
+    }
+
+    /// Bounds `[sets, 2, assets]` of every parameter set, if there are any.
+    pub(crate) fn bounds(&self, context: &RuleContext<'_>) -> Option<Tensor<3>> {
         let bounds = self.settings.bounds.as_ref()?;
-        let [sets, assets] = initial.dims();
-        let both = [bounds.minimum.as_slice(), bounds.maximum.as_slice()].concat();
-        let device = initial.device();
-        Some(
-            Tensor::<3>::from_data(TensorData::new(both, [1, 2, assets]), (&device, initial.dtype()))
-                .expand([sets, 2, assets]),
-        )
+        let assets = self.settings.assets;
+        match bounds.form {
+            BoundsForm::Learned => Some(learned_bounds(context.parameters, assets)),
+            BoundsForm::Frozen => {
+                let frozen = context.parameters.map(|_, leaf| leaf.clone().detach());
+                Some(learned_bounds(&frozen, assets))
+            }
+            BoundsForm::Fixed => {
+                let both = [bounds.minimum.as_slice(), bounds.maximum.as_slice()].concat();
+                let data = TensorData::new(both, [1, 2, assets]);
+                let dtype = context.parameters.leaves.values().next().map_or(DType::F64, Tensor::dtype);
+                let bounds = Tensor::<3>::from_data(data, (&context.device(), dtype));
+                Some(bounds.expand([context.sets(), 2, assets]))
+            }
+        }
     }
 }

@@ -9,10 +9,11 @@ use gradpool_ops::guardrails::{CoarseStep, GuardrailBounds, guardrail_step};
 use gradpool_ops::interpolation::interpolate_block;
 use serde::{Deserialize, Serialize};
 
+use crate::context::RuleContext;
 use crate::error::StrategyError;
-use crate::estimators::{EstimatorState, EstimatorStepper};
+use crate::estimators::{Estimator, EstimatorState, EstimatorStepper, Observation};
 use crate::parameters::{ParameterSets, ParameterValues};
-use crate::rule::RuleContext;
+use crate::rule::OutputKind;
 use crate::strategy::Strategy;
 
 /// A strategy with one parameter set, ready to be run row by row.
@@ -22,6 +23,9 @@ pub struct StreamingStrategy {
     parameters: ParameterSets,
     estimators: Vec<EstimatorStepper>,
     initial_weights: Vec<f64>,
+    retention: Option<Vec<f64>>,
+    /// Lower bounds, then upper ones.
+    bounds: Option<Vec<f64>>,
 }
 
 /// What the rule remembers: the states of its estimators.
@@ -49,8 +53,8 @@ pub struct StreamState {
     pub rule: Option<RuleState>,
     /// The newest rule output, if there is one.
     pub output: Option<Vec<f64>>,
-    /// The guardrails' state.
-    pub guardrail: GuardrailState,
+    /// The guardrails' state; `None` before trading began, and for target rules before the first target is known.
+    pub guardrail: Option<GuardrailState>,
     /// Weights of the rows of the running update interval.
     pub interval: Vec<Vec<f64>>,
 }
@@ -59,18 +63,20 @@ impl Strategy {
     /// Prepares one parameter set for streaming, in `f64` on the CPU.
     ///
     /// # Errors
-    /// Parameters that the rule refuses, or [`StrategyError::UnsupportedPath`] if the rule cannot run step by step.
+    /// Parameters that the rule refuses, or [`StrategyError::UnsupportedPath`] if the strategy cannot run step by step.
     pub fn streaming(&self, values: &ParameterValues) -> Result<StreamingStrategy, StrategyError> {
-        if !self.supports_scan() {
+        if !self.supports_scan() || self.settings().compatibility.min_variance_lookahead {
             let rule = self.rule().name().to_owned();
-            return Err(StrategyError::UnsupportedPath { rule, path: "scan".into() });
+            return Err(StrategyError::UnsupportedPath { rule, path: "streaming".into() });
         }
         self.check(values)?;
         let parameters = ParameterSets::from_values(std::slice::from_ref(values), &Device::flex(), DType::F64)?;
         let context = RuleContext::new(&parameters, self.settings());
-        let estimators = self.rule().estimators(&context).iter().map(super::Estimator::stepper).collect();
+        let estimators = self.rule().estimators(&context).iter().map(Estimator::stepper).collect();
         let initial_weights = to_host(context.initial_weights());
-        Ok(StreamingStrategy { strategy: self.clone(), parameters, estimators, initial_weights })
+        let retention = self.rule().retention(&context).map(to_host);
+        let bounds = self.bounds(&context).map(to_host);
+        Ok(StreamingStrategy { strategy: self.clone(), parameters, estimators, initial_weights, retention, bounds })
     }
 }
 
@@ -84,37 +90,65 @@ impl StreamingStrategy {
         &self.initial_weights
     }
 
-    /// State of the rule after the first coarse price row.
-    pub fn initial_rule_state(&self, prices: &[f64]) -> RuleState {
-        RuleState { estimators: self.estimators.iter().map(|stepper| stepper.initial_state(prices)).collect() }
+    /// State of the rule after the first coarse row.
+    ///
+    /// # Panics
+    /// If the rule needs supplies and the row has none.
+    pub fn initial_rule_state<'a>(&self, row: impl Into<Observation<'a>>) -> RuleState {
+        let row = row.into();
+        RuleState { estimators: self.estimators.iter().map(|stepper| stepper.initial_state(row)).collect() }
     }
 
-    /// Takes one coarse price row and returns the rule's output for it.
-    pub fn rule_output(&self, state: &mut RuleState, prices: &[f64]) -> Vec<f64> {
+    /// Takes one coarse row and returns the rule's output for it.
+    ///
+    /// # Panics
+    /// If the rule needs supplies and the row has none.
+    pub fn rule_output<'a>(&self, state: &mut RuleState, row: impl Into<Observation<'a>>) -> Vec<f64> {
+        let row = row.into();
         let estimates: Vec<Tensor<3>> = self
             .estimators
             .iter()
             .zip(&mut state.estimators)
             .map(|(stepper, state)| {
-                let row = stepper.step(state, prices);
-                Tensor::from_data(TensorData::new(row, [1, 1, prices.len()]), (&Device::flex(), DType::F64))
+                let estimate = stepper.step(state, row);
+                let shape = [1, 1, estimate.len()];
+                Tensor::from_data(TensorData::new(estimate, shape), (&Device::flex(), DType::F64))
             })
             .collect();
         let context = RuleContext::new(&self.parameters, self.strategy.settings());
         to_host(self.strategy.rule().signal(&estimates, &context))
     }
 
-    /// State of the guardrails before the first step: the initial weights.
-    pub fn initial_guardrail_state(&self) -> GuardrailState {
-        GuardrailState { weights: self.initial_weights.clone() }
+    /// State of the guardrails before the first step: the initial weights for change rules, the guarded first target for
+    /// target rules (spec 03 sec. 3.3), which know none before there is an `output`.
+    pub fn initial_guardrail_state(&self, output: Option<&[f64]>) -> Option<GuardrailState> {
+        match self.strategy.rule().output_kind() {
+            OutputKind::Change => Some(GuardrailState { weights: self.initial_weights.clone() }),
+            OutputKind::Target => {
+                let output = output?;
+                let nothing = vec![0.0; output.len()];
+                let settings = self.strategy.first_target_settings();
+                let step = guardrail_step(&nothing, output, None, self.bounds(), &settings);
+                Some(GuardrailState { weights: step.end })
+            }
+        }
+    }
+
+    fn bounds(&self) -> Option<GuardrailBounds<'_>> {
+        let (lower, upper) = self.bounds.as_ref()?.split_at(self.strategy.settings().assets);
+        Some(GuardrailBounds { lower, upper })
     }
 
     /// Takes one rule output and returns where the ramp starts, how much it moves per row, and where it was meant to go.
     pub fn coarse_step(&self, state: &mut GuardrailState, output: &[f64]) -> CoarseStep {
-        let settings = self.strategy.settings();
-        let bounds =
-            settings.bounds.as_ref().map(|bounds| GuardrailBounds { lower: &bounds.minimum, upper: &bounds.maximum });
-        let step = guardrail_step(&state.weights, output, bounds, &self.strategy.guardrail_settings());
+        let pull: Vec<f64> = match (self.strategy.rule().output_kind(), &self.retention) {
+            (OutputKind::Target, Some(retention)) => {
+                output.iter().zip(retention).map(|(target, kept)| target * (1.0 - kept)).collect()
+            }
+            _ => output.to_vec(),
+        };
+        let settings = self.strategy.guardrail_settings();
+        let step = guardrail_step(&state.weights, &pull, self.retention.as_deref(), self.bounds(), &settings);
         state.weights.clone_from(&step.end);
         step
     }
@@ -130,47 +164,59 @@ impl StreamingStrategy {
 
     /// State before any price row.
     pub fn start(&self) -> StreamState {
-        StreamState {
-            rows_seen: 0,
-            rows_traded: None,
-            rule: None,
-            output: None,
-            guardrail: self.initial_guardrail_state(),
-            interval: Vec::new(),
-        }
+        StreamState { rows_seen: 0, rows_traded: None, rule: None, output: None, guardrail: None, interval: Vec::new() }
     }
 
     /// Feeds burn-in rows, of any number, without trading: only the rule's estimators move.
-    pub fn warm_up<'a>(&self, state: &mut StreamState, rows: impl IntoIterator<Item = &'a [f64]>) {
-        for prices in rows {
-            self.observe(state, prices);
+    ///
+    /// # Panics
+    /// If the rule needs supplies and a row has none.
+    pub fn warm_up<'a, R: Into<Observation<'a>>>(&self, state: &mut StreamState, rows: impl IntoIterator<Item = R>) {
+        for row in rows {
+            self.observe(state, row.into());
         }
     }
 
-    /// Takes one price row and returns the weights that hold at it. The first call begins to trade: the first update interval
-    /// holds the initial weights; every later one moves toward the newest rule output.
-    pub fn step(&self, state: &mut StreamState, prices: &[f64]) -> Vec<f64> {
-        self.observe(state, prices);
+    /// Takes one price row and returns the weights that hold at it. The first call begins to trade. With a change rule the
+    /// first update interval holds the initial weights; every later one moves toward the newest rule output. With a target
+    /// rule every interval does, from the first on; the initial weights are held while no target is known.
+    ///
+    /// # Panics
+    /// If the rule needs supplies and the row has none.
+    pub fn step<'a>(&self, state: &mut StreamState, row: impl Into<Observation<'a>>) -> Vec<f64> {
+        self.observe(state, row.into());
         let interval = self.strategy.settings().update_interval_rows;
         let traded = state.rows_traded.map_or(0, |rows| rows + 1);
         state.rows_traded = Some(traded);
         let row = traded % interval;
-        if traded == 0 {
-            state.interval = vec![self.initial_weights.clone(); interval];
-        } else if row == 0 {
-            let output = state.output.clone().unwrap_or_else(|| vec![0.0; prices.len()]);
-            let ramp = self.coarse_step(&mut state.guardrail, &output);
-            state.interval = self.fine_weights(&ramp.start, &ramp.end);
+        if row == 0 {
+            state.interval = self.next_interval(state, traded / interval);
         }
         state.interval[row].clone()
     }
 
+    /// Weights of the rows of the update interval with this index.
+    fn next_interval(&self, state: &mut StreamState, index: usize) -> Vec<Vec<f64>> {
+        let interval = self.strategy.settings().update_interval_rows;
+        if state.guardrail.is_none() {
+            state.guardrail = self.initial_guardrail_state(state.output.as_deref());
+        }
+        match &mut state.guardrail {
+            Some(guardrail) if index >= self.strategy.held_intervals() => {
+                let output = state.output.clone().unwrap_or_else(|| vec![0.0; guardrail.weights.len()]);
+                let ramp = self.coarse_step(guardrail, &output);
+                self.fine_weights(&ramp.start, &ramp.end)
+            }
+            _ => vec![self.initial_weights.clone(); interval],
+        }
+    }
+
     /// Updates the rule at the rows 0, c, 2c, ... of the stream.
-    fn observe(&self, state: &mut StreamState, prices: &[f64]) {
+    fn observe(&self, state: &mut StreamState, row: Observation<'_>) {
         if state.rows_seen.is_multiple_of(self.strategy.settings().update_interval_rows) {
             match &mut state.rule {
-                None => state.rule = Some(self.initial_rule_state(prices)),
-                Some(rule) => state.output = Some(self.rule_output(rule, prices)),
+                None => state.rule = Some(self.initial_rule_state(row)),
+                Some(rule) => state.output = Some(self.rule_output(rule, row)),
             }
         }
         state.rows_seen += 1;

@@ -31,6 +31,33 @@ pub fn memory_days<const D: usize>(decay: Tensor<D>, interval_min: f64) -> Tenso
     cube_root / complement * (2.0 * interval_min / MINUTES_PER_DAY)
 }
 
+/// The decay whose memory is `days`, elementwise (spec 01 sec. 1.3.2, the form of [`decay_of_memory_days`]); days are
+/// positive.
+pub fn decay_of_memory<const D: usize>(days: Tensor<D>, interval_min: f64) -> Tensor<D> {
+    // sqrt(3 S) = sqrt(x^3 / 2) with x = 1440 days / (2 interval).
+    let ratio = days * (MINUTES_PER_DAY / (2.0 * interval_min));
+    let root = (ratio.clone() * ratio.clone() * ratio * 0.5).sqrt();
+    let argument = root.clone() * 1.5;
+    // asinh(z) = ln(z + sqrt(z^2 + 1)), z > 0.
+    let angle = ((argument.clone() * argument.clone() + 1.0).sqrt() + argument).log() * (1.0 / 3.0);
+    let sinh = (angle.clone().exp() - angle.neg().exp()) * 0.5;
+    (sinh * 2.0 / root).neg() + 1.0
+}
+
+/// `min(max(x, lower), upper)` with slope one everywhere (spec 03 sec. 3.4).
+pub fn clip_straight_through<const D: usize>(x: Tensor<D>, lower: f64, upper: f64) -> Tensor<D> {
+    let clipped = x.clone().detach().clamp(lower, upper);
+    x.clone() + (clipped - x.detach())
+}
+
+/// `sign(x) |x|^exponent`, elementwise; zero with zero slope at `x = 0`.
+pub fn signed_power<const D: usize>(x: Tensor<D>, exponent: Tensor<D>) -> Tensor<D> {
+    let zero = x.clone().detach().equal_elem(0.0);
+    let size = x.clone().abs().mask_fill(zero.clone(), 1.0);
+    let power = (size.log() * exponent).exp();
+    (power * x.detach().sign()).mask_fill(zero, 0.0)
+}
+
 /// [`memory_days`] of one decay on the host.
 pub fn memory_days_of_decay(decay: f64, interval_min: f64) -> f64 {
     (6.0 * decay).cbrt() / (1.0 - decay) * 2.0 * interval_min / MINUTES_PER_DAY
@@ -94,6 +121,18 @@ mod tests {
             prop_assert!((power_of_two(tensor.clone()).into_scalar::<f64>() / raw.exp2() - 1.0).abs() < 1e-14);
             let root = squareplus(tensor).into_scalar::<f64>();
             prop_assert!((inverse_squareplus(root) - raw).abs() < 1e-11);
+        }
+
+        #[test]
+        fn decays_of_memories_agree_on_tensors_and_host(
+            days in 1e-2..1000.0f64,
+            interval in prop::sample::select(vec![1.0, 60.0, 1440.0]),
+        ) {
+            let tensor = Tensor::<1>::from_data(TensorData::new(vec![days], [1]), (&Device::flex(), DType::F64));
+            let decay = decay_of_memory(tensor, interval).into_scalar::<f64>();
+            let expected = decay_of_memory_days(days, interval);
+            // Small decays are a difference of two numbers near one.
+            prop_assert!((decay - expected).abs() < 1e-14, "{decay} {expected}");
         }
     }
 }

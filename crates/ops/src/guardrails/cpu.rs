@@ -1,33 +1,47 @@
 //! Fused loops: one pass over time per window and set, forward and backward.
 
-use super::step::{self, Bounds, Cotangents, Limits, Trace};
+use super::step::{self, Bounds, Cotangents, Limits, Row, Terms, Trace};
 use super::{GuardrailSettings, Layout};
 use crate::backend::{Real, run};
 
 /// Elementary steps that one weight of one step costs, roughly.
 const STEPS_PER_WEIGHT: usize = 8;
 
-/// Inputs as contiguous slices, in the shapes of [`super::guardrails`].
+/// Calls a function with the row type that fits the number of assets: an array for the usual sizes.
+macro_rules! with_row {
+    ($assets:expr, $function:ident :: <$real:ty> ( $($argument:expr),* $(,)? )) => {
+        match $assets {
+            2 => $function::<$real, [$real; 2]>($($argument),*),
+            3 => $function::<$real, [$real; 3]>($($argument),*),
+            4 => $function::<$real, [$real; 4]>($($argument),*),
+            8 => $function::<$real, [$real; 8]>($($argument),*),
+            _ => $function::<$real, Vec<$real>>($($argument),*),
+        }
+    };
+}
+
+/// Inputs as contiguous slices, in the shapes of [`super::GuardrailInputs`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Inputs<'a, F> {
     pub outputs: &'a [F],
     pub initial: &'a [F],
+    pub retention: Option<&'a [F]>,
     pub bounds: Option<&'a [F]>,
 }
 
 impl<'a, F: Real> Inputs<'a, F> {
-    fn initial_of(&self, layout: &Layout, set: usize) -> &'a [F] {
-        &self.initial[set * layout.assets..][..layout.assets]
+    fn terms_of(&self, layout: &Layout, set: usize) -> Terms<'a, F> {
+        let assets = layout.assets;
+        let bounds = self.bounds.map(|bounds| {
+            let (lower, upper) = bounds[2 * set * assets..][..2 * assets].split_at(assets);
+            Bounds { lower, upper }
+        });
+        Terms { retention: self.retention.map(|retention| &retention[set * assets..][..assets]), bounds }
     }
 
-    fn bounds_of(&self, layout: &Layout, set: usize) -> Option<Bounds<'a, F>> {
-        let (lower, upper) = self.bounds?[2 * set * layout.assets..][..2 * layout.assets].split_at(layout.assets);
-        Some(Bounds { lower, upper })
-    }
-
-    fn output_of(&self, layout: &Layout, entry: usize, ramp: usize) -> &'a [F] {
-        let row = layout.set_of(entry) * layout.output_rows + layout.first_output_of(entry) + ramp;
-        &self.outputs[row * layout.assets..][..layout.assets]
+    fn outputs_of(&self, layout: &Layout, entry: usize) -> &'a [F] {
+        let row = layout.set_of(entry) * layout.output_rows + layout.first_output_of(entry);
+        &self.outputs[row * layout.assets..][..layout.ramps * layout.assets]
     }
 }
 
@@ -38,28 +52,42 @@ pub(super) fn forward<F: Real>(
     settings: &GuardrailSettings,
     positions: &mut [F],
 ) {
-    let assets = layout.assets;
-    let limits = Limits::new(settings, assets);
+    let limits = Limits::new(settings, layout.assets);
     let work = positions.len() * STEPS_PER_WEIGHT;
     let tasks = positions.chunks_mut(layout.entry_len()).enumerate().collect();
     run(tasks, work, |(entry, positions): (usize, &mut [F])| {
-        let set = layout.set_of(entry);
-        let bounds = inputs.bounds_of(layout, set);
-        let mut trace = Trace::new(assets);
-        positions[..assets].copy_from_slice(inputs.initial_of(layout, set));
-        for ramp in 0..layout.ramps {
-            let (past, future) = positions.split_at_mut((ramp + 1) * assets);
-            let position = &past[ramp * assets..];
-            let output = inputs.output_of(layout, entry, ramp);
-            step::forward(position, output, &limits, bounds, &mut trace, &mut future[..assets]);
-        }
+        with_row!(layout.assets, entry_forward::<F>(inputs, layout, &limits, entry, positions));
     });
 }
 
-/// Where gradients of outputs, initial weights and bounds go, in the shapes of the inputs; `None` where nobody wants one.
+fn entry_forward<F: Real, R: Row<F>>(
+    inputs: Inputs<'_, F>,
+    layout: &Layout,
+    limits: &Limits<F>,
+    entry: usize,
+    positions: &mut [F],
+) {
+    let assets = layout.assets;
+    let terms = inputs.terms_of(layout, layout.set_of(entry));
+    let mut trace = Trace::<F, R>::new(assets);
+    let mut next = R::filled(F::ZERO, assets);
+    let mut rows = positions.chunks_exact_mut(assets);
+    if let Some(first) = rows.next() {
+        first.copy_from_slice(&inputs.initial[entry * assets..][..assets]);
+        next.slice_mut().copy_from_slice(first);
+    }
+    for (row, output) in rows.zip(inputs.outputs_of(layout, entry).chunks_exact(assets)) {
+        let position = next.clone();
+        step::forward(position.slice(), output, limits, terms, &mut trace, next.slice_mut());
+        row.copy_from_slice(next.slice());
+    }
+}
+
+/// Where gradients go, in the shapes of the inputs; `None` where nobody wants one.
 pub(super) struct Gradients<'a, F> {
     pub outputs: Option<&'a mut [F]>,
     pub initial: Option<&'a mut [F]>,
+    pub retention: Option<&'a mut [F]>,
     pub bounds: Option<&'a mut [F]>,
 }
 
@@ -68,6 +96,7 @@ pub(super) struct Gradients<'a, F> {
 struct EntryGradients<F> {
     outputs: Vec<F>,
     initial: Vec<F>,
+    retention: Option<Vec<F>>,
     bounds: Option<Vec<F>>,
 }
 
@@ -88,7 +117,9 @@ pub(super) fn backward<F: Real>(
     let work = 4 * positions.len() * STEPS_PER_WEIGHT;
     let tasks = parts.iter_mut().enumerate().collect();
     run(tasks, work, |(entry, part): (usize, &mut Option<EntryGradients<F>>)| {
-        *part = Some(entry_backward(inputs, positions, gradient, layout, &limits, entry));
+        let of_entry = entry * layout.entry_len()..(entry + 1) * layout.entry_len();
+        let (positions, gradient) = (&positions[of_entry.clone()], &gradient[of_entry]);
+        *part = Some(with_row!(assets, entry_backward::<F>(inputs, positions, gradient, layout, &limits, entry)));
     });
 
     for (entry, part) in parts.iter().enumerate() {
@@ -99,7 +130,10 @@ pub(super) fn backward<F: Real>(
             add(&mut outputs[first..], &part.outputs);
         }
         if let Some(initial) = &mut total.initial {
-            add(&mut initial[set * assets..], &part.initial);
+            add(&mut initial[entry * assets..], &part.initial);
+        }
+        if let (Some(retention), Some(part)) = (&mut total.retention, &part.retention) {
+            add(&mut retention[set * assets..], part);
         }
         if let (Some(bounds), Some(part)) = (&mut total.bounds, &part.bounds) {
             add(&mut bounds[2 * set * assets..], part);
@@ -113,7 +147,7 @@ fn add<F: Real>(total: &mut [F], part: &[F]) {
     }
 }
 
-fn entry_backward<F: Real>(
+fn entry_backward<F: Real, R: Row<F>>(
     inputs: Inputs<'_, F>,
     positions: &[F],
     gradient: &[F],
@@ -122,27 +156,30 @@ fn entry_backward<F: Real>(
     entry: usize,
 ) -> EntryGradients<F> {
     let assets = layout.assets;
-    let bounds = inputs.bounds_of(layout, layout.set_of(entry));
-    let positions = &positions[entry * layout.entry_len()..][..layout.entry_len()];
-    let gradient = &gradient[entry * layout.entry_len()..][..layout.entry_len()];
-    let mut trace = Trace::new(assets);
-    let mut next = vec![F::ZERO; assets];
+    let terms = inputs.terms_of(layout, layout.set_of(entry));
+    let outputs = inputs.outputs_of(layout, entry);
+    let mut trace = Trace::<F, R>::new(assets);
+    let mut next = R::filled(F::ZERO, assets);
+    let mut reached = R::filled(F::ZERO, assets);
+    reached.slice_mut().copy_from_slice(&gradient[layout.ramps * assets..]);
     let mut part = EntryGradients {
         outputs: vec![F::ZERO; layout.ramps * assets],
-        initial: gradient[layout.ramps * assets..].to_vec(),
-        bounds: bounds.map(|_| vec![F::ZERO; 2 * assets]),
+        initial: Vec::new(),
+        retention: terms.retention.map(|_| vec![F::ZERO; assets]),
+        bounds: terms.bounds.map(|_| vec![F::ZERO; 2 * assets]),
     };
     for ramp in (0..layout.ramps).rev() {
-        let position = &positions[ramp * assets..][..assets];
-        let output = inputs.output_of(layout, entry, ramp);
-        step::forward(position, output, limits, bounds, &mut trace, &mut next);
+        let row = ramp * assets..(ramp + 1) * assets;
+        step::forward(&positions[row.clone()], &outputs[row.clone()], limits, terms, &mut trace, next.slice_mut());
         let cotangents = Cotangents {
-            position: &mut part.initial,
-            output: &mut part.outputs[ramp * assets..][..assets],
+            position: reached.slice_mut(),
+            output: &mut part.outputs[row.clone()],
+            retention: part.retention.as_deref_mut(),
             bounds: part.bounds.as_mut().map(|bounds| bounds.split_at_mut(assets)),
         };
-        step::backward(limits, bounds, &mut trace, cotangents);
-        add(&mut part.initial, &gradient[ramp * assets..][..assets]);
+        step::backward(limits, terms, &trace, cotangents);
+        add(reached.slice_mut(), &gradient[row]);
     }
+    part.initial = reached.slice().to_vec();
     part
 }

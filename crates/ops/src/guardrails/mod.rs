@@ -2,7 +2,8 @@
 //!
 //! One coarse step moves the position `x` reached so far by a rule output `u` (spec 03 sec. 3.2):
 //!
-//! 1. `v = (x + u) / sum(x + u)`
+//! 1. `y = r x + u`, where `r` is the share of its position that a step keeps (1 for rules that output changes, the
+//!    smoothing for rules that output targets, which give `u = (1 - r) target`); `v = y / sum(y)`
 //! 2. with bounds: `v = B(v)`, clipped to them, the excess handed to whoever has room (sec. 3.2.1)
 //! 3. weights below the minimum `e` are put to `e`; the others are clipped to `[e, 1 - (n - 1) e]` and share what is left
 //! 4. the heaviest weight takes up the rounding of the sum (no gradient)
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 
 use crate::backend::{self, Primitive, Real, View};
-use step::{Bounds, Limits, Trace};
+use step::{Bounds, Limits, Terms, Trace};
 
 /// Settings of the guardrails.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,68 +65,99 @@ pub struct CoarseStep {
     pub target: Vec<f64>,
 }
 
-/// One guarded step from weights `position` by rule output `output`, in the arithmetic of the fused kernel.
+/// One guarded step from weights `position` by rule output `output`, in the arithmetic of the fused kernel; `retention` is
+/// the share of its position that the step keeps, all of it if `None`.
 ///
 /// # Panics
-/// If `output` or the bounds have another length than `position`.
+/// If `output`, `retention` or the bounds have another length than `position`.
 pub fn guardrail_step(
     position: &[f64],
     output: &[f64],
+    retention: Option<&[f64]>,
     bounds: Option<GuardrailBounds<'_>>,
     settings: &GuardrailSettings,
 ) -> CoarseStep {
     let assets = position.len();
     assert_eq!(output.len(), assets, "a rule output has one value per asset");
     let bounds = bounds.map(|bounds| Bounds { lower: bounds.lower, upper: bounds.upper });
-    let mut trace = Trace::new(assets);
+    let terms = Terms { retention, bounds };
+    let mut trace = Trace::<f64, Vec<f64>>::new(assets);
     let mut end = vec![0.0; assets];
-    step::forward(position, output, &Limits::new(settings, assets), bounds, &mut trace, &mut end);
+    step::forward(position, output, &Limits::new(settings, assets), terms, &mut trace, &mut end);
     CoarseStep { start: position.to_vec(), end, change: trace.change, target: trace.target }
+}
+
+/// What moves the weights of several windows for several parameter sets.
+#[derive(Clone, Debug)]
+pub struct GuardrailInputs {
+    /// Rule outputs `[sets, output rows, assets]` over the whole history.
+    pub outputs: Tensor<3>,
+    /// Weights `[sets * windows, assets]`, set-major, at which windows start.
+    pub initial: Tensor<2>,
+    /// Share of its position that a step keeps, `[sets, assets]`; `None` keeps all of it.
+    pub retention: Option<Tensor<2>>,
+    /// Lower and upper bounds `[sets, 2, assets]`, if any.
+    pub bounds: Option<Tensor<3>>,
+}
+
+impl GuardrailInputs {
+    /// # Panics
+    /// If shapes do not fit each other or a window reaches beyond the outputs.
+    fn check(&self, first_outputs: &[usize], ramps: usize) {
+        let [sets, output_rows, assets] = self.outputs.dims();
+        let entries = sets * first_outputs.len();
+        assert_eq!(self.initial.dims(), [entries, assets], "initial weights are [sets * windows, assets]");
+        if let Some(retention) = &self.retention {
+            assert_eq!(retention.dims(), [sets, assets], "the retention is [sets, assets]");
+        }
+        if let Some(bounds) = &self.bounds {
+            assert_eq!(bounds.dims(), [sets, 2, assets], "bounds are [sets, 2, assets]");
+        }
+        for first in first_outputs {
+            assert!(
+                first + ramps <= output_rows,
+                "a window from output row {first} needs {ramps} of {output_rows} rows"
+            );
+        }
+    }
 }
 
 /// Coarse weights of several windows for several parameter sets.
 ///
-/// * `outputs`: rule outputs `[sets, output rows, assets]` over the whole history
-/// * `initial`: weights `[sets, assets]` at which every window starts
-/// * `bounds`: lower and upper bounds `[sets, 2, assets]`, if any
 /// * `first_outputs`: per window, the output row that its first step follows; step `k` follows row `first + k`
 /// * `ramps`: steps of each window
 ///
 /// Returns positions `[sets * windows, ramps + 1, assets]`, set-major: the weights before each step and after the last.
-/// Differentiable in outputs, initial weights and bounds.
+/// Differentiable in all [`GuardrailInputs`].
 ///
 /// # Panics
 /// If the shapes do not fit, a window reaches beyond the outputs, or `interpolation_rows` is 0.
 pub fn guardrails(
-    outputs: Tensor<3>,
-    initial: Tensor<2>,
-    bounds: Option<Tensor<3>>,
+    inputs: GuardrailInputs,
     first_outputs: &[usize],
     ramps: usize,
     settings: &GuardrailSettings,
 ) -> Tensor<3> {
-    let [sets, output_rows, assets] = outputs.dims();
-    assert_eq!(
-        initial.dims(),
-        [sets, assets],
-        "initial weights are [sets, assets] beside outputs [sets, rows, assets]"
-    );
-    if let Some(bounds) = &bounds {
-        assert_eq!(bounds.dims(), [sets, 2, assets], "bounds are [sets, 2, assets]");
-    }
+    inputs.check(first_outputs, ramps);
     assert!(settings.interpolation_rows > 0, "weights need at least one row to move");
-    for first in first_outputs {
-        assert!(first + ramps <= output_rows, "a window from output row {first} needs {ramps} of {output_rows} rows");
+    if !backend::has_fused_kernels(&inputs.outputs.device()) {
+        return reference::guardrails(inputs, first_outputs, ramps, settings);
     }
-    if !backend::has_fused_kernels(&outputs.device()) {
-        return reference::guardrails(outputs, initial, bounds, first_outputs, ramps, settings);
-    }
-    let layout = Layout { sets, output_rows, assets, ramps, first_outputs: first_outputs.into() };
-    let fused = Guardrails { layout, settings: *settings };
-    let (outputs, initial) = (outputs.into_dispatch(), initial.into_dispatch());
-    match bounds {
-        None => backend::apply(fused, [outputs, initial]),
-        Some(bounds) => backend::apply(fused, [outputs, initial, bounds.into_dispatch()]),
+    let [sets, output_rows, assets] = inputs.outputs.dims();
+    let fused = Guardrails {
+        layout: Layout { sets, output_rows, assets, ramps, first_outputs: first_outputs.into() },
+        settings: *settings,
+        has_retention: inputs.retention.is_some(),
+        has_bounds: inputs.bounds.is_some(),
+    };
+    let (outputs, initial) = (inputs.outputs.into_dispatch(), inputs.initial.into_dispatch());
+    match (inputs.retention, inputs.bounds) {
+        (None, None) => backend::apply(fused, [outputs, initial]),
+        (Some(retention), None) => backend::apply(fused, [outputs, initial, retention.into_dispatch()]),
+        (None, Some(bounds)) => backend::apply(fused, [outputs, initial, bounds.into_dispatch()]),
+        (Some(retention), Some(bounds)) => {
+            backend::apply(fused, [outputs, initial, retention.into_dispatch(), bounds.into_dispatch()])
+        }
     }
 }
 
@@ -157,59 +189,48 @@ impl Layout {
     }
 }
 
+/// The inputs are outputs, initial weights, then the retention and the bounds where there are any.
 #[derive(Clone, Debug)]
 struct Guardrails {
     layout: Layout,
     settings: GuardrailSettings,
+    has_retention: bool,
+    has_bounds: bool,
 }
 
 impl Guardrails {
-    fn forward<F: Real>(&self, outputs: &[F], initial: &[F], bounds: Option<&[F]>, positions: &mut [F]) {
-        let inputs = cpu::Inputs { outputs, initial, bounds };
-        cpu::forward(inputs, &self.layout, &self.settings, positions);
+    /// The optional ones among what belongs to the inputs: retention and bounds.
+    fn optional<T>(&self, mut rest: impl Iterator<Item = T>) -> (Option<T>, Option<T>) {
+        let retention = if self.has_retention { rest.next() } else { None };
+        (retention, if self.has_bounds { rest.next() } else { None })
+    }
+
+    fn inputs<'a, F: Real>(&self, views: &[View<'a, F>]) -> cpu::Inputs<'a, F> {
+        let (retention, bounds) = self.optional(views[2..].iter().map(|view| view.values));
+        cpu::Inputs { outputs: views[0].values, initial: views[1].values, retention, bounds }
     }
 }
 
-impl Primitive<2> for Guardrails {
-    fn output_shape(&self, _: [&[usize]; 2]) -> Vec<usize> {
+impl<const N: usize> Primitive<N> for Guardrails {
+    fn output_shape(&self, _: [&[usize]; N]) -> Vec<usize> {
         vec![self.layout.entries(), self.layout.ramps + 1, self.layout.assets]
     }
 
-    fn forward<F: Real>(&self, [outputs, initial]: [View<'_, F>; 2], positions: &mut [F]) {
-        self.forward(outputs.values, initial.values, None, positions);
+    fn forward<F: Real>(&self, inputs: [View<'_, F>; N], positions: &mut [F]) {
+        cpu::forward(self.inputs(&inputs), &self.layout, &self.settings, positions);
     }
 
     fn backward<F: Real>(
         &self,
-        [outputs, initial]: [View<'_, F>; 2],
+        inputs: [View<'_, F>; N],
         positions: View<'_, F>,
         cotangent: View<'_, F>,
-        [to_outputs, to_initial]: [Option<&mut [F]>; 2],
+        gradients: [Option<&mut [F]>; N],
     ) {
-        let inputs = cpu::Inputs { outputs: outputs.values, initial: initial.values, bounds: None };
-        let gradients = cpu::Gradients { outputs: to_outputs, initial: to_initial, bounds: None };
-        cpu::backward(inputs, positions.values, cotangent.values, &self.layout, &self.settings, gradients);
-    }
-}
-
-impl Primitive<3> for Guardrails {
-    fn output_shape(&self, _: [&[usize]; 3]) -> Vec<usize> {
-        vec![self.layout.entries(), self.layout.ramps + 1, self.layout.assets]
-    }
-
-    fn forward<F: Real>(&self, [outputs, initial, bounds]: [View<'_, F>; 3], positions: &mut [F]) {
-        self.forward(outputs.values, initial.values, Some(bounds.values), positions);
-    }
-
-    fn backward<F: Real>(
-        &self,
-        [outputs, initial, bounds]: [View<'_, F>; 3],
-        positions: View<'_, F>,
-        cotangent: View<'_, F>,
-        [to_outputs, to_initial, to_bounds]: [Option<&mut [F]>; 3],
-    ) {
-        let inputs = cpu::Inputs { outputs: outputs.values, initial: initial.values, bounds: Some(bounds.values) };
-        let gradients = cpu::Gradients { outputs: to_outputs, initial: to_initial, bounds: to_bounds };
-        cpu::backward(inputs, positions.values, cotangent.values, &self.layout, &self.settings, gradients);
+        let mut gradients = gradients.into_iter();
+        let (outputs, initial) = (gradients.next().flatten(), gradients.next().flatten());
+        let (retention, bounds) = self.optional(gradients);
+        let total = cpu::Gradients { outputs, initial, retention: retention.flatten(), bounds: bounds.flatten() };
+        cpu::backward(self.inputs(&inputs), positions.values, cotangent.values, &self.layout, &self.settings, total);
     }
 }

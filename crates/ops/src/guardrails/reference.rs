@@ -2,17 +2,16 @@
 
 use burn::tensor::Tensor;
 
-use super::GuardrailSettings;
+use super::{GuardrailInputs, GuardrailSettings};
 
 /// As [`super::guardrails`]; gradients come from autodiff.
 pub fn guardrails(
-    outputs: Tensor<3>,
-    initial: Tensor<2>,
-    bounds: Option<Tensor<3>>,
+    inputs: GuardrailInputs,
     first_outputs: &[usize],
     ramps: usize,
     settings: &GuardrailSettings,
 ) -> Tensor<3> {
+    let GuardrailInputs { outputs, initial, retention, bounds } = inputs;
     let [sets, _, assets] = outputs.dims();
     let windows = first_outputs.len();
     // [sets, windows, ...] throughout; flattened at the end.
@@ -23,10 +22,15 @@ pub fn guardrails(
             .collect();
         Tensor::cat(rows, 1)
     };
-    let mut position: Tensor<3> = initial.unsqueeze_dim::<3>(1).expand([sets, windows, assets]);
+    let retention: Option<Tensor<3>> = retention.map(|retention| retention.unsqueeze_dim(1));
+    let mut position: Tensor<3> = initial.reshape([sets, windows, assets]);
     let mut positions: Vec<Tensor<4>> = vec![position.clone().unsqueeze_dim(2)];
     for ramp in 0..ramps {
-        position = step(position, gather(ramp), bounds.as_ref(), settings);
+        let kept = match &retention {
+            Some(retention) => position.clone() * retention.clone(),
+            None => position.clone(),
+        };
+        position = step(position, kept + gather(ramp), bounds.as_ref(), settings);
         positions.push(position.clone().unsqueeze_dim(2));
     }
     Tensor::cat(positions, 2).reshape([sets * windows, ramps + 1, assets])
@@ -37,9 +41,9 @@ fn clip(value: Tensor<3>, lower: Tensor<3>, upper: Tensor<3>, straight_through: 
     if straight_through { value.clone() + (clipped - value).detach() } else { clipped }
 }
 
-fn step(position: Tensor<3>, output: Tensor<3>, bounds: Option<&Tensor<3>>, settings: &GuardrailSettings) -> Tensor<3> {
+/// Moves `position` toward the `raw` weights, `[sets, windows, assets]` both.
+fn step(position: Tensor<3>, raw: Tensor<3>, bounds: Option<&Tensor<3>>, settings: &GuardrailSettings) -> Tensor<3> {
     let [_, _, assets] = position.dims();
-    let raw = position.clone() + output;
     let mut value = raw.clone() / raw.sum_dim(2);
     if let Some(bounds) = bounds {
         value = apply_bounds(value, bounds, settings.straight_through_limits);

@@ -1,4 +1,7 @@
 //! One guarded step of the weights, and its adjoint: the arithmetic that the fused kernel and streaming share.
+//!
+//! A [`Row`] holds one number per asset: an array for the usual pool sizes, so that loops over assets are unrolled, and a
+//! vector for all others.
 
 use super::GuardrailSettings;
 use crate::backend::Real;
@@ -8,13 +11,48 @@ const CAP_GUARD: f64 = 1e-10;
 /// Added to the room that bounded weights can move into (spec 03 sec. 3.2.1).
 const ROOM_GUARD: f64 = 1e-10;
 
-/// Lower and upper bound of every weight.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds<'a, F> {
-    /// Smallest weight of each asset.
-    pub lower: &'a [F],
-    /// Largest weight of each asset.
-    pub upper: &'a [F],
+/// One number per asset.
+pub(super) trait Row<F>: Clone {
+    /// The same number for `assets` assets.
+    fn filled(value: F, assets: usize) -> Self;
+
+    /// All numbers.
+    fn slice(&self) -> &[F];
+
+    /// All numbers, to be written.
+    fn slice_mut(&mut self) -> &mut [F];
+}
+
+impl<F: Real, const N: usize> Row<F> for [F; N] {
+    #[inline]
+    fn filled(value: F, assets: usize) -> Self {
+        debug_assert_eq!(assets, N);
+        [value; N]
+    }
+
+    #[inline]
+    fn slice(&self) -> &[F] {
+        self
+    }
+
+    #[inline]
+    fn slice_mut(&mut self) -> &mut [F] {
+        self
+    }
+}
+
+impl<F: Real> Row<F> for Vec<F> {
+    fn filled(value: F, assets: usize) -> Self {
+        vec![value; assets]
+    }
+
+    fn slice(&self) -> &[F] {
+        self
+    }
+
+    fn slice_mut(&mut self) -> &mut [F] {
+        self
+    }
 }
 
 /// Settings in the kernel's own number type.
@@ -45,61 +83,74 @@ impl<F: Real> Limits<F> {
     }
 }
 
-/// Everything that a step computes on the way; one scratch space serves all steps of a batch entry.
-#[derive(Clone, Debug)]
-pub(super) struct Trace<F> {
-    total: F,
-    normalised: Vec<F>,
-    clipped_once: Vec<F>,
-    shifted: Vec<F>,
-    bounded: Vec<F>,
-    bounded_total: F,
-    clipped: Vec<F>,
-    below: Vec<bool>,
-    kept: F,
-    shareable: F,
-    pub(super) target: Vec<F>,
-    pub(super) change: Vec<F>,
-    uncapped: Vec<F>,
-    largest: F,
-    gradient: Vec<F>,
-    upstream: Vec<F>,
+/// Lower and upper bound of every weight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds<'a, F> {
+    pub lower: &'a [F],
+    pub upper: &'a [F],
 }
 
-impl<F: Real> Trace<F> {
+/// What one parameter set adds to every step: the share of its position that a step keeps, and bounds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a, F> {
+    pub retention: Option<&'a [F]>,
+    pub bounds: Option<Bounds<'a, F>>,
+}
+
+/// Everything that a step computes on the way.
+#[derive(Clone, Debug)]
+pub(super) struct Trace<F, R> {
+    position: R,
+    inverse_total: F,
+    normalised: R,
+    clipped_once: R,
+    shifted: R,
+    bounded: R,
+    bounded_total: F,
+    clipped: R,
+    kept: F,
+    shareable: F,
+    pub(super) target: R,
+    uncapped: R,
+    pub(super) change: R,
+    largest: F,
+}
+
+impl<F: Real, R: Row<F>> Trace<F, R> {
     pub(super) fn new(assets: usize) -> Self {
-        let zeros = || vec![F::ZERO; assets];
+        let zeros = || R::filled(F::ZERO, assets);
         Self {
-            total: F::ONE,
+            position: zeros(),
+            inverse_total: F::ONE,
             normalised: zeros(),
             clipped_once: zeros(),
             shifted: zeros(),
             bounded: zeros(),
             bounded_total: F::ONE,
             clipped: zeros(),
-            below: vec![false; assets],
             kept: F::ONE,
             shareable: F::ONE,
             target: zeros(),
-            change: zeros(),
             uncapped: zeros(),
+            change: zeros(),
             largest: F::ZERO,
-            gradient: zeros(),
-            upstream: zeros(),
         }
     }
 }
 
+#[inline]
 fn sum<F: Real>(values: &[F]) -> F {
     values.iter().fold(F::ZERO, |total, &value| total + value)
 }
 
+#[inline]
 fn clip<F: Real>(value: F, lower: F, upper: F) -> F {
     let raised = if value < lower { lower } else { value };
     if raised > upper { upper } else { raised }
 }
 
 /// Derivatives of `clip` with respect to the value, the lower and the upper bound: half on a bound (spec 01 sec. 1.2).
+#[inline]
 fn clip_slopes<F: Real>(value: F, lower: F, upper: F) -> (F, F, F) {
     let half = F::of(0.5);
     if value < lower {
@@ -117,93 +168,125 @@ fn clip_slopes<F: Real>(value: F, lower: F, upper: F) -> (F, F, F) {
 
 /// Moves `position` one coarse step (spec 03 sec. 3.2, steps 1 to 10); `trace` keeps target, change per row and what the
 /// adjoint needs.
-pub(super) fn forward<F: Real>(
+#[inline]
+pub(super) fn forward<F: Real, R: Row<F>>(
     position: &[F],
     output: &[F],
     limits: &Limits<F>,
-    bounds: Option<Bounds<'_, F>>,
-    trace: &mut Trace<F>,
+    terms: Terms<'_, F>,
+    trace: &mut Trace<F, R>,
     next: &mut [F],
 ) {
-    let assets = position.len();
-    for i in 0..assets {
-        trace.normalised[i] = position[i] + output[i];
-    }
-    trace.total = sum(&trace.normalised);
-    for value in &mut trace.normalised {
-        *value = *value / trace.total;
-    }
-    match bounds {
-        Some(bounds) => apply_bounds(bounds, trace),
-        None => trace.bounded.copy_from_slice(&trace.normalised),
-    }
-
-    let mut count = 0usize;
-    trace.kept = F::ZERO;
-    for i in 0..assets {
-        let value = trace.bounded[i];
-        trace.below[i] = value < limits.minimum;
-        trace.clipped[i] = clip(value, limits.minimum, limits.maximum);
-        if trace.below[i] {
-            count += 1;
-        } else {
-            trace.kept += trace.clipped[i];
+    trace.position.slice_mut().copy_from_slice(position);
+    let assets = trace.position.slice().len();
+    let (output, next) = (&output[..assets], &mut next[..assets]);
+    let position = trace.position.slice();
+    let normalised = trace.normalised.slice_mut();
+    match terms.retention {
+        None => {
+            for i in 0..assets {
+                normalised[i] = position[i] + output[i];
+            }
+        }
+        Some(retention) => {
+            for i in 0..assets {
+                normalised[i] = retention[i] * position[i] + output[i];
+            }
         }
     }
-    trace.shareable = F::ONE - F::of(count as f64) * limits.minimum;
+    let total = sum(normalised);
+    trace.inverse_total = F::ONE / total;
+    for value in normalised {
+        *value = *value / total;
+    }
+    match terms.bounds {
+        Some(bounds) => apply_bounds(bounds, trace),
+        None => trace.bounded.clone_from(&trace.normalised),
+    }
+
+    let bounded = trace.bounded.slice();
+    let clipped = trace.clipped.slice_mut();
+    let mut below = F::ZERO;
+    let mut kept = F::ZERO;
     for i in 0..assets {
-        trace.target[i] = if trace.below[i] { limits.minimum } else { trace.clipped[i] * trace.shareable / trace.kept };
+        clipped[i] = clip(bounded[i], limits.minimum, limits.maximum);
+        if bounded[i] < limits.minimum {
+            below += F::ONE;
+        } else {
+            kept += clipped[i];
+        }
+    }
+    trace.kept = kept;
+    trace.shareable = F::ONE - below * limits.minimum;
+    let target = trace.target.slice_mut();
+    for i in 0..assets {
+        let shared = clipped[i] * trace.shareable / kept;
+        target[i] = if bounded[i] < limits.minimum { limits.minimum } else { shared };
     }
     let mut heaviest = 0;
     for i in 1..assets {
-        if trace.target[i] > trace.target[heaviest] {
+        if target[i] > target[heaviest] {
             heaviest = i;
         }
     }
-    trace.target[heaviest] = trace.target[heaviest] - sum(&trace.target) + F::ONE;
+    target[heaviest] = target[heaviest] - sum(target) + F::ONE;
 
-    trace.largest = F::ZERO;
+    let position = trace.position.slice();
+    let uncapped = trace.uncapped.slice_mut();
+    let mut largest = F::ZERO;
     for i in 0..assets {
-        trace.uncapped[i] = limits.reciprocal * (trace.target[i] - position[i]);
-        let size = trace.uncapped[i].magnitude();
+        uncapped[i] = limits.reciprocal * (target[i] - position[i]);
+        let size = uncapped[i].magnitude();
         // A NaN must not look like "no change".
-        if size > trace.largest || size.wide().is_nan() {
-            trace.largest = size;
+        if size > largest || size.wide().is_nan() {
+            largest = size;
         }
     }
-    let scale = cap_scale(limits, trace.largest);
+    trace.largest = largest;
+    let change = trace.change.slice_mut();
+    match cap_scale(limits, largest) {
+        None => change.copy_from_slice(uncapped),
+        Some(scale) => {
+            for i in 0..assets {
+                change[i] = uncapped[i] * scale;
+            }
+        }
+    }
     for i in 0..assets {
-        trace.change[i] = scale.map_or(trace.uncapped[i], |scale| trace.uncapped[i] * scale);
-        next[i] = position[i] + trace.change[i] * limits.steps;
+        next[i] = position[i] + change[i] * limits.steps;
     }
 }
 
 /// The factor that brings the largest change under the cap, if it is above it.
+#[inline]
 fn cap_scale<F: Real>(limits: &Limits<F>, largest: F) -> Option<F> {
     (largest > limits.cap).then(|| limits.cap / (largest + F::of(CAP_GUARD)))
 }
 
 /// Spec 03 sec. 3.2.1: clip, hand the excess or the lack to whoever has room, clip again, normalise.
-fn apply_bounds<F: Real>(bounds: Bounds<'_, F>, trace: &mut Trace<F>) {
-    let assets = trace.normalised.len();
-    let guard = F::of(ROOM_GUARD);
+fn apply_bounds<F: Real, R: Row<F>>(bounds: Bounds<'_, F>, trace: &mut Trace<F, R>) {
+    let normalised = trace.normalised.slice();
+    let clipped = trace.clipped_once.slice_mut();
+    let assets = normalised.len();
     for i in 0..assets {
-        trace.clipped_once[i] = clip(trace.normalised[i], bounds.lower[i], bounds.upper[i]);
+        clipped[i] = clip(normalised[i], bounds.lower[i], bounds.upper[i]);
     }
-    let (moved, room) = surplus_and_room(bounds, &trace.clipped_once);
+    let (moved, room) = surplus_and_room(bounds, clipped);
+    let room = room + F::of(ROOM_GUARD);
+    let (shifted, bounded) = (trace.shifted.slice_mut(), trace.bounded.slice_mut());
     for i in 0..assets {
-        let z = trace.clipped_once[i];
-        trace.shifted[i] = if moved > F::ZERO {
-            z + moved * (bounds.upper[i] - z) / (room + guard)
+        let z = clipped[i];
+        shifted[i] = if moved > F::ZERO {
+            z + moved * (bounds.upper[i] - z) / room
         } else if moved < F::ZERO {
-            z + moved * (z - bounds.lower[i]) / (room + guard)
+            z + moved * (z - bounds.lower[i]) / room
         } else {
             z
         };
-        trace.bounded[i] = clip(trace.shifted[i], bounds.lower[i], bounds.upper[i]);
+        bounded[i] = clip(shifted[i], bounds.lower[i], bounds.upper[i]);
     }
-    trace.bounded_total = sum(&trace.bounded);
-    for value in &mut trace.bounded {
+    trace.bounded_total = sum(bounded);
+    for value in bounded {
         *value = *value / trace.bounded_total;
     }
 }
@@ -224,98 +307,119 @@ pub(super) struct Cotangents<'a, F> {
     pub position: &'a mut [F],
     /// Gradient of the rule output, overwritten.
     pub output: &'a mut [F],
+    /// Gradient of the retention, added to.
+    pub retention: Option<&'a mut [F]>,
     /// Gradients of lower and upper bounds, added to.
     pub bounds: Option<(&'a mut [F], &'a mut [F])>,
 }
 
 /// Adjoint of [`forward`], whose `trace` of the same step must be passed.
-pub(super) fn backward<F: Real>(
+#[inline]
+pub(super) fn backward<F: Real, R: Row<F>>(
     limits: &Limits<F>,
-    bounds: Option<Bounds<'_, F>>,
-    trace: &mut Trace<F>,
+    terms: Terms<'_, F>,
+    trace: &Trace<F, R>,
     cotangents: Cotangents<'_, F>,
 ) {
-    let assets = cotangents.position.len();
-    let Cotangents { position, output, bounds: bound_gradients } = cotangents;
+    let Cotangents { position: to_position, output: to_output, retention: to_retention, bounds: to_bounds } =
+        cotangents;
+    let uncapped = trace.uncapped.slice();
+    let assets = uncapped.len();
+    let (to_position, to_output) = (&mut to_position[..assets], &mut to_output[..assets]);
+    let mut gradient = R::filled(F::ZERO, assets);
+    let gradient = gradient.slice_mut();
 
     // next = position + steps * change; change = cap(uncapped).
     for i in 0..assets {
-        trace.gradient[i] = limits.steps * position[i];
+        gradient[i] = limits.steps * to_position[i];
     }
     if let Some(scale) = cap_scale(limits, trace.largest).filter(|_| !limits.cap_straight) {
         let mut along = F::ZERO;
         let mut ties = F::ZERO;
         for i in 0..assets {
-            along += trace.gradient[i] * trace.uncapped[i];
-            if trace.uncapped[i].magnitude() == trace.largest {
+            along += gradient[i] * uncapped[i];
+            if uncapped[i].magnitude() == trace.largest {
                 ties += F::ONE;
             }
         }
         let guarded = trace.largest + F::of(CAP_GUARD);
         let slope = -(along * limits.cap) / (guarded * guarded * ties);
         for i in 0..assets {
-            let mut gradient = scale * trace.gradient[i];
-            if trace.uncapped[i].magnitude() == trace.largest {
-                gradient += if trace.uncapped[i] < F::ZERO { -slope } else { slope };
+            let mut scaled = scale * gradient[i];
+            if uncapped[i].magnitude() == trace.largest {
+                scaled += if uncapped[i] < F::ZERO { -slope } else { slope };
             }
-            trace.gradient[i] = gradient;
+            gradient[i] = scaled;
         }
     }
 
     // uncapped = (target - position) / steps; the rounding fix of the target carries no gradient.
+    let (bounded, clipped) = (trace.bounded.slice(), trace.clipped.slice());
     let mut along = F::ZERO;
     for i in 0..assets {
-        let gradient = limits.reciprocal * trace.gradient[i];
-        position[i] -= gradient;
-        trace.gradient[i] = gradient;
-        if !trace.below[i] {
-            along += gradient * trace.clipped[i];
+        gradient[i] = limits.reciprocal * gradient[i];
+        to_position[i] -= gradient[i];
+        if bounded[i] >= limits.minimum {
+            along += gradient[i] * clipped[i];
         }
     }
 
     // target = clipped * shareable / kept, except where the minimum was put in.
+    let (share, along) = (trace.shareable / trace.kept, along / trace.kept);
     for i in 0..assets {
-        let gradient = if trace.below[i] {
-            trace.gradient[i]
-        } else {
-            trace.shareable / trace.kept * (trace.gradient[i] - along / trace.kept)
-        };
-        let slope = if limits.clips_straight {
-            F::ONE
-        } else {
-            clip_slopes(trace.bounded[i], limits.minimum, limits.maximum).0
-        };
-        trace.upstream[i] = gradient * slope;
+        let below = bounded[i] < limits.minimum;
+        let through = if below { gradient[i] } else { share * (gradient[i] - along) };
+        let slope =
+            if limits.clips_straight { F::ONE } else { clip_slopes(bounded[i], limits.minimum, limits.maximum).0 };
+        gradient[i] = through * slope;
     }
 
-    if let (Some(bounds), Some(gradients)) = (bounds, bound_gradients) {
-        bounds_backward(bounds, limits.clips_straight, trace, gradients);
+    if let (Some(bounds), Some(to_bounds)) = (terms.bounds, to_bounds) {
+        bounds_backward(bounds, limits.clips_straight, trace, gradient, to_bounds);
     }
 
-    // normalised = (position + output) / total.
+    // normalised = (retention * position + output) / total.
+    let (position, normalised) = (trace.position.slice(), trace.normalised.slice());
     let mut along = F::ZERO;
     for i in 0..assets {
-        along += trace.upstream[i] * trace.normalised[i];
+        along += gradient[i] * normalised[i];
     }
     for i in 0..assets {
-        output[i] = (trace.upstream[i] - along) / trace.total;
-        position[i] += output[i];
+        to_output[i] = (gradient[i] - along) * trace.inverse_total;
+    }
+    match terms.retention {
+        None => {
+            for i in 0..assets {
+                to_position[i] += to_output[i];
+            }
+        }
+        Some(retention) => {
+            for i in 0..assets {
+                to_position[i] += retention[i] * to_output[i];
+            }
+        }
+    }
+    if let Some(to_retention) = to_retention {
+        for i in 0..assets {
+            to_retention[i] += position[i] * to_output[i];
+        }
     }
 }
 
-/// Adjoint of [`apply_bounds`]: replaces `trace.upstream`, the gradient of the bounded weights, by that of the
-/// normalised ones.
-fn bounds_backward<F: Real>(
+/// Adjoint of [`apply_bounds`]: replaces `gradient`, that of the bounded weights, by that of the normalised ones.
+fn bounds_backward<F: Real, R: Row<F>>(
     bounds: Bounds<'_, F>,
     straight: bool,
-    trace: &mut Trace<F>,
+    trace: &Trace<F, R>,
+    gradient: &mut [F],
     (lower, upper): (&mut [F], &mut [F]),
 ) {
-    let assets = trace.normalised.len();
-    let guard = F::of(ROOM_GUARD);
+    let (normalised, clipped) = (trace.normalised.slice(), trace.clipped_once.slice());
+    let (shifted, bounded) = (trace.shifted.slice(), trace.bounded.slice());
+    let assets = normalised.len();
     let mut along = F::ZERO;
     for i in 0..assets {
-        along += trace.upstream[i] * trace.bounded[i];
+        along += gradient[i] * bounded[i];
     }
     let through_clip = |value: F, i: usize, gradient: F, lower: &mut [F], upper: &mut [F]| {
         if straight {
@@ -327,16 +431,16 @@ fn bounds_backward<F: Real>(
         gradient * slope
     };
     for i in 0..assets {
-        let gradient = (trace.upstream[i] - along) / trace.bounded_total;
-        trace.gradient[i] = through_clip(trace.shifted[i], i, gradient, lower, upper);
+        let normalised = (gradient[i] - along) / trace.bounded_total;
+        gradient[i] = through_clip(shifted[i], i, normalised, lower, upper);
     }
 
-    let (moved, room) = surplus_and_room(bounds, &trace.clipped_once);
-    let room = room + guard;
+    let (moved, room) = surplus_and_room(bounds, clipped);
+    let room = room + F::of(ROOM_GUARD);
     // d shifted / d moved summed against the gradient; also what the guarded room's derivative needs.
     let mut along = F::ZERO;
     for i in 0..assets {
-        let z = trace.clipped_once[i];
+        let z = clipped[i];
         let share = if moved > F::ZERO {
             bounds.upper[i] - z
         } else if moved < F::ZERO {
@@ -344,18 +448,18 @@ fn bounds_backward<F: Real>(
         } else {
             F::ZERO
         };
-        along += trace.gradient[i] * share / room;
+        along += gradient[i] * share / room;
     }
     for i in 0..assets {
-        let mut gradient = trace.gradient[i] - along;
-        let to_share = moved / room * (trace.gradient[i] - along);
+        let mut through = gradient[i] - along;
+        let to_share = moved / room * (gradient[i] - along);
         if moved > F::ZERO {
             upper[i] += to_share;
-            gradient -= to_share;
+            through -= to_share;
         } else if moved < F::ZERO {
             lower[i] -= to_share;
-            gradient += to_share;
+            through += to_share;
         }
-        trace.upstream[i] = through_clip(trace.normalised[i], i, gradient, lower, upper);
+        gradient[i] = through_clip(normalised[i], i, through, lower, upper);
     }
 }

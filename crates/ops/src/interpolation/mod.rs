@@ -66,17 +66,27 @@ pub struct PathLayout {
 
 /// Where a row's weights come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// Exactly the position with this index.
     At(usize),
     /// This many rows into the ramp from position `block` to `block + 1`.
-    Inside { block: usize, row: usize },
+    Inside {
+        /// Index of the position where the ramp starts.
+        block: usize,
+        /// Rows into the ramp.
+        row: usize,
+    },
 }
 
 impl PathLayout {
     /// Number of rows visited.
     pub fn visited(&self) -> usize {
         self.rows.div_ceil(self.stride)
+    }
+
+    /// Rows before the first ramp, at position 0.
+    pub fn held_rows(&self) -> usize {
+        if self.constant_first_block { self.block_rows } else { 0 }
     }
 
     /// Number of positions that the visited rows need.
@@ -88,10 +98,10 @@ impl PathLayout {
         }
     }
 
-    pub(crate) fn place(&self, visit: usize) -> Place {
+    /// Where the weights of the visited row with this index come from.
+    pub fn place(&self, visit: usize) -> Place {
         let row = visit * self.stride;
-        let shift = if self.constant_first_block { self.block_rows } else { 0 };
-        let Some(row) = row.checked_sub(shift) else {
+        let Some(row) = row.checked_sub(self.held_rows()) else {
             return Place::At(0);
         };
         let (block, row) = (row / self.block_rows, row % self.block_rows);

@@ -1,56 +1,78 @@
-//! Momentum: buy what has been rising relative to the others (spec 02 sec. 2.6).
+//! Momentum: buy what has been rising relative to the others; and its opposite (spec 02 sec. 2.6).
 
 use burn::tensor::Tensor;
 
+use super::leaves::{ABSOLUTE_K, K, LOG_K, LOGIT_DELTA_LAMB, LOGIT_LAMB};
+use crate::context::RuleContext;
 use crate::estimators::Estimator;
 use crate::initial::InitialSettings;
 use crate::parameters::ParameterValues;
-use crate::rule::{LeafSpec, Rule, RuleContext};
+use crate::rule::{LeafSpec, Rule};
 use crate::settings::StrategySettings;
 
 /// Weight change `k_i (g_i - sum_j k_j g_j / sum_j k_j)` of the relative price gradients `g`, zero where `k_i` is zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Momentum;
 
-const LEAVES: &[LeafSpec] = &[
-    LeafSpec { name: "log_k", meaning: "gain per day of memory, log2", range: (-6.6, 12.0), group: Some("gain") },
-    LeafSpec { name: "k", meaning: "gain per day of memory", range: (0.01, 4096.0), group: Some("gain") },
-    LeafSpec { name: "absolute_k", meaning: "gain as it is", range: (0.01, 4096.0), group: Some("gain") },
-    LeafSpec {
-        name: "logit_lamb",
-        meaning: "logit of the decay per update interval",
-        range: (-4.0, 8.0),
-        group: Some("logit_lamb"),
-    },
-    LeafSpec {
-        name: "logit_delta_lamb",
-        meaning: "added to logit_lamb for the alternative decay",
-        range: (-5.0, 5.0),
-        group: None,
-    },
-];
+/// [`Momentum`] with the gains `-k`: buys what has been falling relative to the others.
+#[derive(Clone, Copy, Debug)]
+pub struct AntiMomentum;
+
+/// The gradient estimator that momentum and the channel rules share.
+pub(super) fn gradient(context: &RuleContext<'_>) -> Estimator {
+    let denominator_decay = context.settings.alternative_decay.then(|| context.capped(context.alternative_decay()));
+    Estimator::Gradient { decay: context.capped(context.decay()), denominator_decay }
+}
 
 impl Rule for Momentum {
     fn name(&self) -> &'static str {
         "momentum"
     }
 
-    fn leaves(&self) -> &'static [LeafSpec] {
-        LEAVES
+    fn summary(&self) -> &'static str {
+        "buys what has been rising relative to the others"
+    }
+
+    fn leaves(&self) -> Vec<LeafSpec> {
+        vec![LOG_K, K, ABSOLUTE_K, LOGIT_LAMB, LOGIT_DELTA_LAMB]
     }
 
     fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {
-        let denominator_decay = context.settings.alternative_decay.then(|| context.capped(context.alternative_decay()));
-        vec![Estimator::Gradient { decay: context.capped(context.decay()), denominator_decay }]
+        vec![gradient(context)]
     }
 
     fn signal(&self, estimates: &[Tensor<3>], context: &RuleContext<'_>) -> Tensor<3> {
         let gain = context.gain(context.memory_days(context.decay()));
-        // A gain of zero makes the change zero by itself: it multiplies.
         context.remove_mean(estimates[0].clone(), gain)
     }
 
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
-        initial.gradient_rule_values(settings)
+        initial.momentum_values(settings)
+    }
+}
+
+impl Rule for AntiMomentum {
+    fn name(&self) -> &'static str {
+        "anti_momentum"
+    }
+
+    fn summary(&self) -> &'static str {
+        "buys what has been falling relative to the others"
+    }
+
+    fn leaves(&self) -> Vec<LeafSpec> {
+        Momentum.leaves()
+    }
+
+    fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {
+        Momentum.estimators(context)
+    }
+
+    fn signal(&self, estimates: &[Tensor<3>], context: &RuleContext<'_>) -> Tensor<3> {
+        Momentum.signal(estimates, context).neg()
+    }
+
+    fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
+        Momentum.initial_values(initial, settings)
     }
 }

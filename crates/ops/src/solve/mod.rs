@@ -1,0 +1,59 @@
+//! Small symmetric systems of equations, one per row: `x = A^-1 b` for positive definite `A`.
+//!
+//! `A` is taken as its symmetric part `(A + A^T) / 2` and factorised by Cholesky. Adjoint: `db = A^-1 dx` and, for the
+//! symmetric part, `dA = -(db x^T + x db^T) / 2`. A matrix that is not positive definite gives NaN.
+
+mod cpu;
+pub mod reference;
+
+use burn::tensor::Tensor;
+
+use crate::backend::{Primitive, Real, View, apply, has_fused_kernels};
+
+/// Solves one system per batch entry and row.
+///
+/// | argument | shape | meaning |
+/// |---|---|---|
+/// | `matrices` | `[batch, rows, n * n]` | positive definite matrices, row-major |
+/// | `right` | `[batch, rows, n]` | right-hand sides `b` |
+/// | result | `[batch, rows, n]` | solutions `x` |
+///
+/// # Panics
+/// When the shapes do not fit.
+pub fn solve(matrices: Tensor<3>, right: Tensor<3>) -> Tensor<3> {
+    let ([batch, rows, entries], [right_batch, right_rows, size]) = (matrices.dims(), right.dims());
+    assert!(
+        batch == right_batch && rows == right_rows && entries == size * size,
+        "solve: matrices [batch, rows, n * n] need right-hand sides [batch, rows, n], got {:?} and {:?}",
+        matrices.dims(),
+        right.dims()
+    );
+    if has_fused_kernels(&matrices.device()) {
+        apply(Solve, [matrices.into_dispatch(), right.into_dispatch()])
+    } else {
+        reference::solve(matrices, right)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Solve;
+
+impl Primitive<2> for Solve {
+    fn output_shape(&self, [_, right]: [&[usize]; 2]) -> Vec<usize> {
+        right.to_vec()
+    }
+
+    fn forward<F: Real>(&self, [matrices, right]: [View<'_, F>; 2], output: &mut [F]) {
+        cpu::forward(matrices, right, output);
+    }
+
+    fn backward<F: Real>(
+        &self,
+        [matrices, _]: [View<'_, F>; 2],
+        solution: View<'_, F>,
+        cotangent: View<'_, F>,
+        [to_matrices, to_right]: [Option<&mut [F]>; 2],
+    ) {
+        cpu::backward(matrices, solution, cotangent, to_matrices, to_right);
+    }
+}

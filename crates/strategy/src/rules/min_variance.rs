@@ -1,0 +1,123 @@
+//! Minimum variance: weights that would have moved least (spec 02 sec. 2.1.6 and 2.6).
+
+use burn::tensor::Tensor;
+use gradpool_ops::solve;
+use serde::{Deserialize, Serialize};
+
+use super::leaves::{LOGIT_DELTA_LAMB, LOGIT_LAMB, MEMORY_DAYS_1, MEMORY_DAYS_2};
+use crate::context::RuleContext;
+use crate::estimators::Estimator;
+use crate::initial::InitialSettings;
+use crate::parameters::ParameterValues;
+use crate::rule::{LeafShape, LeafSpec, OutputKind, Rule};
+use crate::settings::StrategySettings;
+use crate::transforms::logistic;
+
+/// Smallest variance; an asset that never moves takes the weight of one with this variance (trap T2.4).
+const SMALLEST_VARIANCE: f64 = 1e-18;
+
+/// Which part of the covariance of returns decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Covariance {
+    /// Variances alone: weights in proportion to `1 / variance`.
+    #[default]
+    Diagonal,
+    /// The whole matrix `C`: weights in proportion to `((1 - s) C + s diag(C))^-1 1`, with the shrinkage
+    /// `s = logistic(logit_shrinkage)`. They may be negative, where the guardrails put the smallest weight.
+    Full,
+}
+
+/// Target weights of least variance, smoothed over `memory_days_2`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MinVariance {
+    /// Which part of the covariance decides.
+    pub covariance: Covariance,
+}
+
+const LOGIT_SHRINKAGE: LeafSpec =
+    LeafSpec::required("logit_shrinkage", "shrinkage of the covariance toward its diagonal = logistic", (-6.0, 6.0))
+        .with_shape(LeafShape::Values(1));
+
+/// Canonical shrinkage 0.1.
+const INITIAL_LOGIT_SHRINKAGE: f64 = -2.197_224_577_336_219_6;
+
+impl Rule for MinVariance {
+    fn name(&self) -> &'static str {
+        "min_variance"
+    }
+
+    fn summary(&self) -> &'static str {
+        "holds the weights whose past returns varied least"
+    }
+
+    fn leaves(&self) -> Vec<LeafSpec> {
+        let group = Some("memory".into());
+        let mut leaves = vec![
+            LeafSpec { group: group.clone(), ..MEMORY_DAYS_1 },
+            LeafSpec { group: None, ..MEMORY_DAYS_2 },
+            LeafSpec { group, ..LOGIT_LAMB },
+            LOGIT_DELTA_LAMB,
+        ];
+        if self.covariance == Covariance::Full {
+            leaves.push(LOGIT_SHRINKAGE);
+        }
+        leaves
+    }
+
+    fn output_kind(&self) -> OutputKind {
+        OutputKind::Target
+    }
+
+    fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {
+        let decay = match context.days("memory_days_1") {
+            Some(days) => context.decay_of_days(days),
+            None => context.decay(),
+        };
+        let decay = context.capped(decay);
+        vec![match self.covariance {
+            Covariance::Diagonal => Estimator::Variance { decay },
+            Covariance::Full => Estimator::Covariance { decay },
+        }]
+    }
+
+    fn signal(&self, estimates: &[Tensor<3>], context: &RuleContext<'_>) -> Tensor<3> {
+        let raw = match self.covariance {
+            Covariance::Diagonal => estimates[0].clone().clamp_min(SMALLEST_VARIANCE).recip(),
+            Covariance::Full => least_variance(estimates[0].clone(), context),
+        };
+        raw.clone() / raw.sum_dim(2)
+    }
+
+    fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
+        let values = initial.memory_values(settings);
+        match self.covariance {
+            Covariance::Diagonal => values,
+            Covariance::Full => values.with("logit_shrinkage", vec![INITIAL_LOGIT_SHRINKAGE]),
+        }
+    }
+}
+
+/// `A^-1 1` for the shrunk covariance `A`, with variances of at least [`SMALLEST_VARIANCE`].
+///
+/// Solved for the correlations, `A = D R D`, which are well scaled whatever the assets' variances: `x = D^-1 R^-1 D^-1 1`.
+fn least_variance(covariance: Tensor<3>, context: &RuleContext<'_>) -> Tensor<3> {
+    let [sets, rows, _] = covariance.dims();
+    let assets = context.settings.assets;
+    let diagonal: Vec<Tensor<3>> = (0..assets)
+        .map(|asset| {
+            let at = asset * (assets + 1);
+            covariance.clone().slice([0..sets, 0..rows, at..at + 1])
+        })
+        .collect();
+    let inverse_deviation = Tensor::cat(diagonal, 2).clamp_min(SMALLEST_VARIANCE).sqrt().recip();
+    let column: Tensor<4> = inverse_deviation.clone().unsqueeze_dim(3);
+    let row: Tensor<4> = inverse_deviation.clone().unsqueeze_dim(2);
+    let correlation = covariance * (column * row).reshape([sets, rows, assets * assets]);
+    let identity = Tensor::<2>::eye(assets, &correlation.device()).cast(correlation.dtype());
+    let identity = identity.reshape([1, 1, assets * assets]);
+    let off_diagonal = identity.clone().neg() + 1.0;
+    let shrinkage = logistic(context.parameters.leaves["logit_shrinkage"].clone()).unsqueeze_dim::<3>(1);
+    let shrunk = correlation * off_diagonal * (shrinkage.neg() + 1.0) + identity;
+    solve(shrunk, inverse_deviation.clone()) * inverse_deviation
+}
