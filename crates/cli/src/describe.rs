@@ -1,24 +1,7 @@
-//! What several commands say in the same words: periods, the pool, prices that were filled, numbers in tables.
-
-use std::ops::Range;
-
-use gradpool_market::{Grid, format_time};
+//! What several commands say in the same words: the pool, prices that were filled, numbers in tables.
 
 use crate::output::Output;
 use crate::setup::Setup;
-
-/// Half-open rows of a grid: `2018-01-08 .. 2018-12-01 (excluded), 327 rows every 1 d`.
-pub fn period(grid: &Grid, rows: &Range<usize>) -> String {
-    let step = grid.step().map_or_else(|_| format!("{} ms", grid.step_ms), |step| step.to_string());
-    let (from, to) = (day_or_time(grid.time_ms(rows.start)), day_or_time(grid.time_ms(rows.end)));
-    format!("{from} .. {to} (excluded), {} rows every {step}", rows.len())
-}
-
-/// A time without its time of day if that is midnight.
-pub fn day_or_time(time_ms: i64) -> String {
-    let text = format_time(time_ms);
-    text.strip_suffix(" 00:00:00").map_or_else(|| text.clone(), str::to_owned)
-}
 
 /// Warns of prices that were carried forward and of estimators that start with less history than they ask for.
 pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
@@ -80,7 +63,6 @@ pub fn table(rows: &[Vec<String>]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -96,13 +78,6 @@ mod tests {
         ] {
             assert_eq!(number(value), text);
         }
-    }
-
-    #[test]
-    fn periods_name_their_excluded_end() {
-        let grid = Grid::new(gradpool_market::parse_time("2018-01-01").unwrap(), 86_400_000, 10).unwrap();
-        assert_eq!(period(&grid, &(2..5)), "2018-01-03 .. 2018-01-06 (excluded), 3 rows every 1 d");
-        assert_eq!(day_or_time(grid.start_ms + 60_000), "2018-01-01 00:01:00");
     }
 
     #[test]

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use anyhow::Context;
-use gradpool_strategy::rule::INITIAL_LEAVES;
 use gradpool_strategy::{ParameterValues, Strategy};
 use gradpool_trainer::load_parameters;
 
 use crate::output::Hinted;
-use crate::parameters::ParameterFile;
+use crate::parameters::{ParameterFile, leaf_names};
 
 /// Parameters that the user named.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +31,7 @@ impl GivenParameters {
             let loaded = load_parameters(path)?;
             Self { sets: loaded.sets, preferred_set: loaded.preferred_set, step: Some(loaded.step) }
         } else {
-            let leaves: Vec<&str> =
-                strategy.rule().leaves().iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name).collect();
-            let file = ParameterFile::read(path, assets, &leaves)?;
+            let file = ParameterFile::read(path, assets, &leaf_names(strategy.rule()))?;
             let sets = file.sets.into_iter().map(|leaves| ParameterValues { leaves }).collect();
             Self { sets, preferred_set: 0, step: None }
         };

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use gradpool_strategy::Rule;
+use gradpool_strategy::rule::INITIAL_LEAVES;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::config::nearest_name;
 
-/// Leaves of the rule momentum (spec 01 sec. 1.4 to 1.7): the gain under one of its names, decays, first weights.
-pub const MOMENTUM_LEAVES: [&str; 6] =
-    ["log_k", "k", "absolute_k", "logit_lamb", "logit_delta_lamb", "initial_weights_logits"];
-
 /// One parameter set: leaf name to one value per asset (alphabetical order), or one value for all assets.
 pub type NamedValues = BTreeMap<String, Vec<f64>>;
+
+/// Names of all parameters of a rule, the initial weights last.
+pub fn leaf_names(rule: &dyn Rule) -> Vec<&'static str> {
+    rule.leaves().iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name).collect()
+}
 
 /// What is wrong with a PARAMS file.
 #[derive(Debug, Error)]
@@ -273,11 +276,13 @@ pub fn to_json(set: &NamedValues) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use gradpool_strategy::rules::Momentum;
+
     use super::*;
 
     fn parse(json: &str) -> Result<ParameterFile, ParametersError> {
         let assets = ["BTC", "ETH", "LTC"].map(str::to_owned);
-        ParameterFile::parse(json, Path::new("params.json"), &assets, &MOMENTUM_LEAVES)
+        ParameterFile::parse(json, Path::new("params.json"), &assets, &leaf_names(&Momentum))
     }
 
     #[test]

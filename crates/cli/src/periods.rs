@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use gradpool_market::{Grid, Periods};
+use gradpool_market::{Grid, Periods, format_time};
 use serde::Serialize;
 
 use crate::config::ResolvedConfig;
-use crate::describe::{day_or_time, warn_of_prices};
+use crate::describe::warn_of_prices;
 use crate::output::Output;
 use crate::setup::Setup;
 
@@ -39,6 +39,18 @@ impl NamedPeriod {
         let rows = if self.rows == 1 { "row" } else { "rows" };
         format!("{} .. {} ({end}), {} {rows}", self.from, self.to, self.rows)
     }
+}
+
+/// The rows of one pass: `2018-01-08 .. 2018-12-01 (excluded), 327 rows every 1 d`.
+pub fn simulated_rows(grid: &Grid, rows: &Range<usize>) -> String {
+    let step = grid.step().map_or_else(|_| format!("{} ms", grid.step_ms), |step| step.to_string());
+    format!("{} every {step}", NamedPeriod::new("simulated", grid, rows, false).text())
+}
+
+/// A time without its time of day if that is midnight.
+pub fn day_or_time(time_ms: i64) -> String {
+    let text = format_time(time_ms);
+    text.strip_suffix(" 00:00:00").map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// The periods of a run that exist, by name.
@@ -79,5 +91,7 @@ mod tests {
         let text = |included| NamedPeriod::new("test", &grid, &(0..10), included).text();
         assert_eq!(text(false), "2018-01-08 .. 2018-01-18 (excluded), 10 rows");
         assert_eq!(text(true), "2018-01-08 .. 2018-01-17 (included), 10 rows");
+        assert_eq!(simulated_rows(&grid, &(2..5)), "2018-01-10 .. 2018-01-13 (excluded), 3 rows every 1 d");
+        assert_eq!(day_or_time(grid.start_ms + 60_000), "2018-01-08 00:01:00");
     }
 }

@@ -36,21 +36,11 @@ impl Setup {
     /// # Errors
     /// What configuration, prices, strategy or pool refuse.
     pub fn new(config: &ResolvedConfig) -> anyhow::Result<Self> {
-        let spec = period_spec(config)?;
-        let prices = load_range(&config.data.source(), Some(spec.range(MINUTE_MS)))?;
-        Self::with_prices(config, prices)
-    }
-
-    /// The same with prices that are already there.
-    ///
-    /// # Errors
-    /// As [`Setup::new`].
-    pub fn with_prices(config: &ResolvedConfig, prices: PriceTable) -> anyhow::Result<Self> {
-        let periods = Periods::new(&period_spec(config)?, prices.grid())?;
+        let (prices, periods) = load_prices(config)?;
         Self::with_periods(config, prices, periods)
     }
 
-    /// The same with periods, rows of `prices`, that need not be those of the configuration.
+    /// The same with prices that are already there, and periods, rows of `prices`, that need not be those of the configuration.
     ///
     /// # Errors
     /// As [`Setup::new`].
@@ -64,9 +54,7 @@ impl Setup {
     /// # Errors
     /// As [`Setup::new`].
     pub fn for_simulation(config: &ResolvedConfig) -> anyhow::Result<Self> {
-        let spec = period_spec(config)?;
-        let prices = load_range(&config.data.source(), Some(spec.range(MINUTE_MS)))?;
-        let periods = Periods::new(&spec, prices.grid())?;
+        let (prices, periods) = load_prices(config)?;
         let goal = Goal { objective: Metric::FinalValue, turnover_penalty: 0.0, window_rows: 1, watched: Vec::new() };
         Self::with_goal(config, prices, periods, goal)
     }
@@ -132,6 +120,14 @@ impl Setup {
             })
             .collect()
     }
+}
+
+/// The prices that the configuration's periods need, and those periods in rows of them.
+fn load_prices(config: &ResolvedConfig) -> anyhow::Result<(PriceTable, Periods)> {
+    let spec = period_spec(config)?;
+    let prices = load_range(&config.data.source(), Some(spec.range(MINUTE_MS)))?;
+    let periods = Periods::new(&spec, prices.grid())?;
+    Ok((prices, periods))
 }
 
 /// The `[train]` section in the trainer's own form.

@@ -186,7 +186,42 @@ fn keys_without_effect_are_listed_and_unknown_ones_too() {
         ["arb_quality", "freq", "noise_trader_ratio", &inner("bfgs_settings"), &inner("min_lr"), &inner("n_cycles")]
     );
     assert_eq!(report.unknown_keys, ["optimisation_settings.typo", "my_own_note"]);
-    assert!(report.summary().unwrap().starts_with("8 keys without effect: "));
+    assert_eq!(
+        report.summary().unwrap(),
+        "8 keys without effect: arb_quality, freq, my_own_note, noise_trader_ratio, \
+         optimisation_settings.{bfgs_settings, min_lr, n_cycles, typo}"
+    );
+}
+
+#[test]
+fn a_command_says_once_which_keys_have_no_effect_and_why_only_if_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let fingerprint = json!({
+        "rule": "momentum", "fees": 0, "tokens": ["BTC", "ETH"], "freq": "minute", "numeraire": "USDC",
+        "startDateString": "2018-03-01 00:00:00", "endDateString": "2018-09-01 00:00:00", "max_memory_days": 60,
+    });
+    std::fs::write(path("run.json"), fingerprint.to_string()).unwrap();
+    std::fs::write(path("params.json"), r#"{"k": 0.1, "logit_lamb": 2, "initial_weights_logits": [0, 0]}"#).unwrap();
+    std::fs::copy(path("params.json"), path("same.json")).unwrap();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/daily");
+    let (config, one, other) = (path("run.json"), path("params.json"), path("same.json"));
+    let simulate = ["simulate", &config, "--params", &one, "--data", data];
+    let evaluate = ["evaluate", &one, &other, "--config", &config, "--data", data];
+    let stderr = |command: &[&str], option: &str| {
+        let outcome = support::gradpool(command.iter().copied().chain([option]));
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        outcome.stderr
+    };
+    for command in [&simulate[..], &evaluate[..]] {
+        let line = format!("{config}: 2 keys without effect: freq, numeraire\n");
+        for option in ["--json", "-v"] {
+            assert_eq!(stderr(command, option).matches(&line).count(), 1, "{command:?} {option}");
+        }
+        assert!(!stderr(command, "--json").contains("(rows have the step of the price files)"));
+        assert!(stderr(command, "-v").contains("without effect: freq (rows have the step of the price files)\n"));
+        assert_eq!(stderr(command, "-q"), "");
+    }
 }
 
 #[test]

@@ -29,6 +29,33 @@ fn the_built_in_configuration_runs_on_the_bundled_prices() {
 }
 
 #[test]
+fn every_bundled_configuration_trains_its_first_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let configs = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")).unwrap();
+    let configs: Vec<_> = configs.map(|entry| entry.unwrap().path()).collect();
+    assert!(configs.len() > 1, "{configs:?}");
+    for config in configs {
+        let (path, out) = (config.display().to_string(), folder.path().display().to_string());
+        let step = ["train.iterations=1", "train.fail_fast=true"];
+        let options = ["--set", step[0], "--set", step[1], "--out", &out, "--json"];
+        let outcome = support::gradpool(["train", &path].into_iter().chain(options));
+        assert_eq!(outcome.code, 0, "{path}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("warning"), "{path}: {}", outcome.stderr);
+        let document = outcome.json();
+        let name = document["run"].as_str().unwrap().rsplit('/').next().unwrap();
+        assert!(name.starts_with(config.file_stem().unwrap().to_str().unwrap()), "{path} is named {name}");
+        let events =
+            std::fs::read_to_string(Path::new(document["run"].as_str().unwrap()).join("events.jsonl")).unwrap();
+        let step = events.lines().find(|line| line.contains("\"event\":\"step\"")).unwrap();
+        let step: serde_json::Value = serde_json::from_str(step).unwrap();
+        for key in ["objective", "gradient_norm"] {
+            let numbers = step[key].as_array().unwrap();
+            assert!(numbers.iter().all(serde_json::Value::is_number), "{path}: {key} {numbers:?}");
+        }
+    }
+}
+
+#[test]
 fn without_a_configuration_the_bundled_prices_are_found_from_any_folder() {
     assert_eq!(setup(Source::Default, &Overrides::default()).prices.assets(), ["BTC", "ETH", "LTC"]);
 }

@@ -25,16 +25,6 @@ pub enum ExperimentError {
     /// The prices refuse.
     #[error(transparent)]
     Market(#[from] MarketError),
-    /// The window does not fit into the training period.
-    #[error(
-        "a training window of {window} rows is longer than the training period of {period} rows; choose a shorter `train.window_days`"
-    )]
-    WindowTooLong {
-        /// Rows of a window.
-        window: usize,
-        /// Rows of the training period.
-        period: usize,
-    },
 }
 
 /// How an experiment judges parameters.
@@ -44,7 +34,7 @@ pub struct Goal {
     pub objective: Metric,
     /// Weight of the turnover term that is subtracted from it.
     pub turnover_penalty: f64,
-    /// Rows of a training window.
+    /// Rows of a training window. [`crate::SamplingRange::within`] says whether one fits into the training period.
     pub window_rows: usize,
     /// Metrics reported while training, besides the objective: those that selection and stopping watch.
     pub watched: Vec<Metric>,
@@ -73,7 +63,7 @@ impl Experiment {
     /// Cuts the prices to the periods and prepares them on `device`.
     ///
     /// # Errors
-    /// [`ExperimentError::WindowTooLong`], and what the pool says of the prices.
+    /// What pool and market say of the prices.
     pub fn new(
         pool: Pool,
         prices: &PriceTable,
@@ -82,9 +72,6 @@ impl Experiment {
         device: &Device,
         dtype: DType,
     ) -> Result<Self, ExperimentError> {
-        if goal.window_rows > periods.train.len() {
-            return Err(ExperimentError::WindowTooLong { window: goal.window_rows, period: periods.train.len() });
-        }
         let prices = prices.slice(periods.all())?;
         let calendar = Calendar::from_step_ms(prices.grid().step_ms)?;
         let history = pool.history(Arc::new(prices), device, dtype)?;

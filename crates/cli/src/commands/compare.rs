@@ -16,6 +16,7 @@ use crate::config::{ResolvedConfig, Source};
 use crate::describe::{self, number, table};
 use crate::given::GivenParameters;
 use crate::output::{Hinted, Output};
+use crate::periods;
 use crate::runs::{find_run, stored_config_path};
 use crate::setup::Setup;
 use crate::simulation::{ComputedBy, Simulated, Simulation};
@@ -89,7 +90,7 @@ pub fn run(arguments: &CompareArguments, common: &CommonOptions, output: &mut Ou
     let params = arguments.params.as_deref().or(run.as_deref());
     let values = parameters(&setup, &loaded.config, params, output)?;
     let simulation = Simulation::new(&setup, &values, setup.simulated_rows(&loaded.config))?;
-    let period = describe::period(setup.experiment.history().prices().grid(), &simulation.range());
+    let period = periods::simulated_rows(setup.experiment.history().prices().grid(), &simulation.range());
 
     let ways = simulation.ways();
     let reference = if ways.contains(&ComputedBy::Scan) { ComputedBy::Scan } else { ways[0] };

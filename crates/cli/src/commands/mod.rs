@@ -10,7 +10,7 @@ pub mod train;
 
 use crate::arguments::CommonOptions;
 use crate::config::{Loaded, Source, load};
-use crate::output::{Output, Verbosity};
+use crate::output::Output;
 
 /// Reads the configuration of a command, says what became of a fingerprint's keys, and sizes the thread pool.
 ///
@@ -25,15 +25,14 @@ pub fn load_config(
     let loaded = load(source, &common.overrides(data))?;
     output.detail(format!("configuration: {}", loaded.origin));
     if let Some(report) = &loaded.import {
-        if output.verbosity == Verbosity::Verbose {
-            for dead in &report.dead_keys {
-                output.detail(format!("without effect: {} ({})", dead.key, dead.reason));
-            }
-            for unknown in &report.unknown_keys {
-                output.detail(format!("without effect: {unknown} (not a key of a fingerprint)"));
-            }
-        } else if let Some(summary) = report.summary() {
+        if let Some(summary) = report.summary() {
             output.say(format!("{}: {summary}", loaded.origin));
+        }
+        for dead in &report.dead_keys {
+            output.detail(format!("without effect: {} ({})", dead.key, dead.reason));
+        }
+        for unknown in &report.unknown_keys {
+            output.detail(format!("without effect: {unknown} (not a key of a fingerprint)"));
         }
         for note in &report.notes {
             output.detail(format!("note: {note}"));

@@ -1,5 +1,6 @@
 //! What became of a fingerprint's keys.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -52,18 +53,24 @@ impl Unsupported {
 }
 
 impl ImportReport {
-    /// One line for people: how many keys had no effect, and which.
+    /// One line for people: how many keys had no effect, and which, those of a group in braces behind its name.
     pub fn summary(&self) -> Option<String> {
-        let names: Vec<&str> = self
-            .dead_keys
-            .iter()
-            .map(|dead| dead.key.as_str())
-            .chain(self.unknown_keys.iter().map(String::as_str))
+        let dead = self.dead_keys.iter().map(|dead| dead.key.as_str());
+        let names: BTreeSet<&str> = dead.chain(self.unknown_keys.iter().map(String::as_str)).collect();
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for name in &names {
+            let (group, key) = name.split_once('.').unwrap_or(("", name));
+            groups.entry(group).or_default().push(key);
+        }
+        let lists: Vec<String> = groups
+            .into_iter()
+            .map(|(group, keys)| match (group, keys.as_slice()) {
+                ("", keys) => keys.join(", "),
+                (group, [key]) => format!("{group}.{key}"),
+                (group, keys) => format!("{group}.{{{}}}", keys.join(", ")),
+            })
             .collect();
-        let count = names.len();
-        (count > 0).then(|| {
-            let noun = if count == 1 { "key" } else { "keys" };
-            format!("{count} {noun} without effect: {}", names.join(", "))
-        })
+        let noun = if names.len() == 1 { "key" } else { "keys" };
+        (!names.is_empty()).then(|| format!("{} {noun} without effect: {}", names.len(), lists.join(", ")))
     }
 }

@@ -79,9 +79,21 @@ struct Candidate {
 /// What parameters, configuration, prices or period make impossible.
 pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Output<'_>) -> anyhow::Result<u8> {
     refuse_fees(&arguments.fee)?;
+    let load = |path: PathBuf, output: &mut Output<'_>| -> anyhow::Result<ResolvedConfig> {
+        Ok(load_config(&Source::File(path), common, arguments.data.clone(), output)?.config)
+    };
+    // Read once, so that what is said of it is said once.
+    let shared = arguments.config.clone().map(|path| load(path, output)).transpose()?;
     let mut candidates = Vec::with_capacity(arguments.sources.len());
     for source in &arguments.sources {
-        candidates.push(candidate(source, &arguments, common, output)?);
+        let parameters = if source.is_dir() { find_run(source)? } else { source.clone() };
+        let config = match &shared {
+            Some(config) => config.clone(),
+            None => load(stored_config(source, &parameters)?, output)?,
+        };
+        let candidate = candidate(source, &parameters, config, arguments.on.as_ref())?;
+        warn_of_prices(&candidate.setup, output);
+        candidates.push(candidate);
     }
     let period = same_period(&candidates)?;
     let objective = candidates[0].setup.experiment.goal().objective;
@@ -127,40 +139,33 @@ fn refuse_fees(rates: &[f64]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The configuration of the run that parameters come from.
+fn stored_config(source: &Path, parameters: &Path) -> anyhow::Result<PathBuf> {
+    if source.is_dir() {
+        return stored_config_path(parameters);
+    }
+    let is_json = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    if let Some(run) = run_of_checkpoint(source).filter(|_| !is_json) {
+        return stored_config_path(&run);
+    }
+    let (problem, hint) = if source.exists() {
+        (format!("{} does not say which pool it belongs to", source.display()), "name its configuration with --config")
+    } else {
+        let hint = "name a run folder, a checkpoint (.safetensors) or a JSON file with parameters";
+        (format!("there is no {}", source.display()), hint)
+    };
+    Err(Hinted::new(problem, hint).into())
+}
+
 fn candidate(
     source: &Path,
-    arguments: &EvaluateArguments,
-    common: &CommonOptions,
-    output: &mut Output<'_>,
+    parameters: &Path,
+    config: ResolvedConfig,
+    on: Option<&Selection>,
 ) -> anyhow::Result<Candidate> {
-    let is_json = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let parameters = if source.is_dir() { find_run(source)? } else { source.to_owned() };
-    let config = match &arguments.config {
-        Some(config) => config.clone(),
-        None if source.is_dir() => stored_config_path(&parameters)?,
-        None => match run_of_checkpoint(source).filter(|_| !is_json) {
-            Some(run) => stored_config_path(&run)?,
-            None if !source.exists() => {
-                return Err(Hinted::new(
-                    format!("there is no {}", source.display()),
-                    "name a run folder, a checkpoint (.safetensors) or a JSON file with parameters",
-                )
-                .into());
-            }
-            None => {
-                return Err(Hinted::new(
-                    format!("{} does not say which pool it belongs to", source.display()),
-                    "name its configuration with --config",
-                )
-                .into());
-            }
-        },
-    };
-    let config = load_config(&Source::File(config), common, arguments.data.clone(), output)?.config;
-    let (setup, judged) = period::prepare(&config, arguments.on.as_ref())?;
-    warn_of_prices(&setup, output);
-    let given = GivenParameters::load(&parameters, setup.strategy(), setup.prices.assets())?;
-    let values = given.single(&parameters)?.clone();
+    let (setup, judged) = period::prepare(&config, on)?;
+    let given = GivenParameters::load(parameters, setup.strategy(), setup.prices.assets())?;
+    let values = given.single(parameters)?.clone();
     Ok(Candidate { source: source.to_owned(), config, setup, judged, values })
 }
 

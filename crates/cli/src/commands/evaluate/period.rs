@@ -6,9 +6,8 @@ use gradpool_market::{MINUTE_MS, Periods, load_range, parse_time};
 use serde::Serialize;
 
 use crate::config::{ResolvedConfig, SelectOn};
-use crate::describe::day_or_time;
 use crate::output::Hinted;
-use crate::periods::{NamedPeriod, named_periods, named_ranges};
+use crate::periods::{NamedPeriod, day_or_time, named_periods, named_ranges};
 use crate::setup::{Setup, period_spec};
 
 /// What the user wants judged.

@@ -18,7 +18,7 @@ use crate::output::{Hinted, Output};
 use crate::series::{Array, Series, SeriesFile, Table};
 use crate::setup::Setup;
 use crate::simulation::{ComputedBy, Simulated, Simulation};
-use crate::{EXIT_DONE, describe};
+use crate::{EXIT_DONE, describe, periods};
 
 use document::Document;
 use inputs::InputFile;
@@ -110,7 +110,7 @@ pub fn run(arguments: &SimulateArguments, common: &CommonOptions, output: &mut O
         }
     }
     let document = Document::new(&setup, &simulation, &simulated, way, &found);
-    let period = describe::period(setup.experiment.history().prices().grid(), &simulation.range());
+    let period = periods::simulated_rows(setup.experiment.history().prices().grid(), &simulation.range());
     if output.json {
         output.say(format!("period: {period}"));
         let shapes = gradients::Shapes::of(&arguments.params)?;
