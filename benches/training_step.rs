@@ -71,7 +71,7 @@ fn training_step(criterion: &mut Criterion) {
             });
             group.bench_function(format!("{name}: rule outputs, 4 sets"), |bencher| {
                 bencher.iter(|| {
-                    let outputs = experiment.pool().rule_outputs(experiment.history(), &parameters);
+                    let outputs = experiment.pool().rule_outputs(experiment.history(), &parameters).unwrap();
                     black_box(outputs.into_data())
                 });
             });

@@ -8,7 +8,8 @@ use gradpool_market::{PerAsset, PriceTable, Step, SynthesisSpec, synthesize};
 use gradpool_metrics::{Calendar, Metric, SeriesInputs};
 use gradpool_pools::{Pool, PoolRun, PoolSettings, PricedHistory, Valuation};
 use gradpool_strategy::{
-    Interpolation, ParameterSets, ParameterValues, Strategy, StrategySettings, WeightBounds, WeightPath, Windows, rules,
+    BoundsForm, Interpolation, ParameterSets, ParameterValues, Strategy, StrategySettings, WeightBounds, WeightPath,
+    Windows, rules,
 };
 use proptest::prelude::*;
 
@@ -131,6 +132,7 @@ fn markets(memory: std::ops::Range<f64>) -> impl Strategy2<Value = Market> {
             let bounds = bounded.then(|| WeightBounds {
                 minimum: vec![0.3 / assets as f64; assets],
                 maximum: vec![(1.9 / assets as f64).min(0.95); assets],
+                form: BoundsForm::Fixed,
             });
             let settings = StrategySettings {
                 update_interval_rows: interval,
@@ -181,7 +183,7 @@ proptest! {
                 let mut state = serde_json::from_str(&text).unwrap();
                 let expected = entries.next().unwrap();
                 for (row, expected) in rows[start..start + market.windows.rows].iter().zip(expected.chunks(assets)) {
-                    prop_assert_eq!(stream.step(&mut state, row), expected);
+                    prop_assert_eq!(stream.step(&mut state, *row), expected);
                 }
             }
         }
@@ -292,7 +294,7 @@ proptest! {
     #[test]
     fn weights_sum_to_one_and_rule_outputs_to_zero(market in markets(-2.0..5.0)) {
         let assets = market.settings.assets;
-        let outputs = host(market.pool().rule_outputs(&market.history(), &market.parameters(&Device::flex())));
+        let outputs = host(market.pool().rule_outputs(&market.history(), &market.parameters(&Device::flex())).unwrap());
         for row in outputs.chunks(assets) {
             let size = row.iter().fold(1.0f64, |largest, value| largest.max(value.abs()));
             prop_assert!(row.iter().sum::<f64>().abs() <= 1e-12 * size);

@@ -119,7 +119,8 @@ impl Case {
     }
 
     fn coarse_weights_agree(&self, run: &PoolRun) {
-        let outputs = self.setup.experiment.pool().rule_outputs(self.setup.experiment.history(), &self.parameters());
+        let outputs =
+            self.setup.experiment.pool().rule_outputs(self.setup.experiment.history(), &self.parameters()).unwrap();
         let outputs = host(outputs);
         let (_, expected) = self.golden.array("rule_outputs.full").unwrap();
         // The reference's prices go on a day beyond what is simulated.

@@ -63,8 +63,12 @@ impl Rule for ConstantWeights {
         "constant_weights"
     }
 
-    fn leaves(&self) -> &'static [LeafSpec] {
-        &[]
+    fn summary(&self) -> &'static str {
+        "never moves a weight"
+    }
+
+    fn leaves(&self) -> Vec<LeafSpec> {
+        Vec::new()
     }
 
     fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {

@@ -14,8 +14,8 @@ use crate::config::nearest_name;
 pub type NamedValues = BTreeMap<String, Vec<f64>>;
 
 /// Names of all parameters of a rule, the initial weights last.
-pub fn leaf_names(rule: &dyn Rule) -> Vec<&'static str> {
-    rule.leaves().iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name).collect()
+pub fn leaf_names(rule: &dyn Rule) -> Vec<String> {
+    rule.leaves().iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name.to_string()).collect()
 }
 
 /// What is wrong with a PARAMS file.
@@ -140,7 +140,7 @@ impl ParameterFile {
     ///
     /// # Errors
     /// [`ParametersError`] naming file and parameter.
-    pub fn read(path: &Path, assets: &[String], leaves: &[&str]) -> Result<Self, ParametersError> {
+    pub fn read(path: &Path, assets: &[String], leaves: &[String]) -> Result<Self, ParametersError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ParametersError::Read { path: path.to_owned(), source })?;
         Self::parse(&text, path, assets, leaves)
@@ -150,7 +150,7 @@ impl ParameterFile {
     ///
     /// # Errors
     /// [`ParametersError`] naming file and parameter.
-    pub fn parse(json: &str, path: &Path, assets: &[String], leaves: &[&str]) -> Result<Self, ParametersError> {
+    pub fn parse(json: &str, path: &Path, assets: &[String], leaves: &[String]) -> Result<Self, ParametersError> {
         let not_object = |detail: String| ParametersError::NotAnObject { path: path.to_owned(), detail };
         let value: Value = serde_json::from_str(json).map_err(|error| not_object(format!(": {error}")))?;
         let Value::Object(mut entries) = value else { return Err(not_object(String::new())) };
@@ -184,15 +184,15 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn known(&self, leaf: &str, leaves: &[&str]) -> Result<(), ParametersError> {
-        if leaves.contains(&leaf) {
+    fn known(&self, leaf: &str, leaves: &[String]) -> Result<(), ParametersError> {
+        if leaves.iter().any(|known| known == leaf) {
             return Ok(());
         }
         Err(ParametersError::UnknownLeaf {
             path: self.path.to_owned(),
             leaf: leaf.to_owned(),
-            nearest: nearest_name(leaf, leaves.iter().copied()).map(str::to_owned),
-            known: leaves.iter().map(|leaf| (*leaf).to_owned()).collect(),
+            nearest: nearest_name(leaf, leaves.iter().map(String::as_str)).map(str::to_owned),
+            known: leaves.to_vec(),
         })
     }
 

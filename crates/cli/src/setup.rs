@@ -114,6 +114,10 @@ impl Setup {
                     memory_delta_days: section.memory_delta_days,
                     k_per_day: of_set(&section.k_per_day, set),
                     weights_logits: of_set(&section.weights_logits, set),
+                    log_amplitude: of_set(&section.log_amplitude, set),
+                    raw_width: of_set(&section.raw_width, set),
+                    raw_exponents: of_set(&section.raw_exponents, set),
+                    pre_exp_scaling: of_set(&section.pre_exp_scaling, set),
                     scalar: section.scalar,
                 };
                 Ok(initial.values(self.strategy().rule(), self.strategy().settings())?)
@@ -214,9 +218,11 @@ pub fn pool(config: &ResolvedConfig, prices: &PriceTable) -> anyhow::Result<Pool
     let interval = rows_of("pool.update_interval_min", section.update_interval_min, prices)?;
     let interpolation = section.interpolation_min.unwrap_or(section.update_interval_min);
     let bounds = match (&section.bounds.minimum, &section.bounds.maximum) {
-        (Some(minimum), Some(maximum)) => {
-            Some(gradpool_strategy::WeightBounds { minimum: minimum.clone(), maximum: maximum.clone() })
-        }
+        (Some(minimum), Some(maximum)) => Some(gradpool_strategy::WeightBounds {
+            minimum: minimum.clone(),
+            maximum: maximum.clone(),
+            form: gradpool_strategy::BoundsForm::Fixed,
+        }),
         _ => None,
     };
     let settings = StrategySettings {
@@ -232,6 +238,7 @@ pub fn pool(config: &ResolvedConfig, prices: &PriceTable) -> anyhow::Result<Pool
         minimum_weight: section.minimum_weight.unwrap_or(0.1 / assets as f64),
         maximum_memory_days: section.maximum_memory_days,
         alternative_decay: section.alternative_decay,
+        pre_exponent_scaling: true,
         straight_through_limits: section.straight_through_weight_limits,
         straight_through_cap: section.straight_through_speed_cap,
         bounds,
@@ -240,7 +247,10 @@ pub fn pool(config: &ResolvedConfig, prices: &PriceTable) -> anyhow::Result<Pool
             config::WeightPath::Vectorized => gradpool_strategy::WeightPath::Vectorized,
             config::WeightPath::Scan => gradpool_strategy::WeightPath::Scan,
         },
-        compatibility: gradpool_strategy::Compatibility { scalar_gain_offset: section.compat.scalar_gain_offset },
+        compatibility: gradpool_strategy::Compatibility {
+            scalar_gain_offset: section.compat.scalar_gain_offset,
+            min_variance_lookahead: section.compat.min_variance_lookahead,
+        },
     };
     let strategy = Strategy::new(rules::by_name(&section.rule)?, settings)?;
     let arbitrage_interval_rows = match section.arbitrage_interval_min {

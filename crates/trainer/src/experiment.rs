@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor};
-use gradpool_market::{MarketError, Periods, PriceTable};
+use gradpool_market::{MarketError, Periods, PriceTable, SupplyTable};
 use gradpool_metrics::{Calendar, Metric, MetricError, MetricValue, SeriesInputs, evaluate_all, turnover};
 use gradpool_pools::{Pool, PoolError, PoolRun, PricedHistory};
-use gradpool_strategy::{ParameterSets, Windows, is_frozen};
+use gradpool_strategy::rule::INITIAL_LEAVES;
+use gradpool_strategy::{ParameterSets, Windows};
 use thiserror::Error;
 
 use crate::objective::{Metrics, Objective, ObjectiveError, SetEvaluation, ValueAndGradient};
@@ -76,6 +77,15 @@ impl Experiment {
         let calendar = Calendar::from_step_ms(prices.grid().step_ms)?;
         let history = pool.history(Arc::new(prices), device, dtype)?;
         Ok(Self { pool, history, periods: periods.from_origin(), calendar, goal })
+    }
+
+    /// Adds circulating supplies on the grid of [`Experiment::history`], for rules that look at them.
+    ///
+    /// # Errors
+    /// [`PoolError::Supplies`] if they are of other assets or rows.
+    pub fn with_supplies(mut self, supplies: SupplyTable) -> Result<Self, PoolError> {
+        self.history = self.pool.with_supplies(self.history, Arc::new(supplies))?;
+        Ok(self)
     }
 
     /// The same experiment without the turnover penalty: objectives are plain metrics.
@@ -178,15 +188,16 @@ impl Experiment {
         metric: Metric,
         windows: &Windows,
     ) -> Result<ValueAndGradient, ExperimentError> {
+        let strategy = self.pool.strategy();
         let tracked = parameters.map(|leaf, tensor| {
             let tensor = Tensor::from_inner(tensor.clone());
-            if is_frozen(leaf) { tensor } else { tensor.require_grad() }
+            if strategy.is_frozen(leaf) { tensor } else { tensor.require_grad() }
         });
         let objective = self.objective(&tracked, metric, windows)?;
         let values = objective.to_data().convert::<f64>().iter::<f64>().collect();
         let gradients = objective.sum().backward();
         let gradient = tracked.map(|leaf, tensor| {
-            let found = if is_frozen(leaf) { None } else { tensor.grad(&gradients) };
+            let found = if strategy.is_frozen(leaf) { None } else { tensor.grad(&gradients) };
             found.unwrap_or_else(|| tensor.clone().inner().zeros_like())
         });
         Ok(ValueAndGradient { values, gradient })
@@ -267,6 +278,13 @@ impl Experiment {
 }
 
 impl Objective for Experiment {
+    fn frozen_leaves(&self) -> Vec<String> {
+        let strategy = self.pool.strategy();
+        let leaves = strategy.leaves();
+        let names = leaves.iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name.to_string());
+        names.filter(|leaf| strategy.is_frozen(leaf)).collect()
+    }
+
     fn value_and_gradient(
         &self,
         parameters: &ParameterSets,

@@ -22,20 +22,22 @@ impl Simulation<'_> {
     /// # Errors
     /// As [`Simulation::run`].
     pub fn updates(&self, way: ComputedBy) -> anyhow::Result<Updates> {
-        let settings = self.setup.strategy().settings();
-        let (interval, assets) = (settings.update_interval_rows, settings.assets);
-        let first = self.rows.start / interval;
-        let last = first + self.windows().ramps(interval);
+        let strategy = self.setup.strategy();
+        let assets = strategy.settings().assets;
+        let first = strategy.first_output(&self.windows(), self.rows.start)?;
+        let last = first + strategy.ramps(self.rows.len());
         let outputs = match way {
             ComputedBy::Stream => self.streamed_outputs(last)?,
             ComputedBy::Vectorized | ComputedBy::Scan => {
                 let history = self.setup.experiment.history();
-                to_host(self.pool_computed_by(way)?.rule_outputs(history, &self.parameters()?))?
+                to_host(self.pool_computed_by(way)?.rule_outputs(history, &self.parameters()?)?)?
             }
         };
         let mut updates = Updates { outputs: outputs[first * assets..last * assets].to_vec(), ..Updates::default() };
         let strategy = self.setup.strategy().streaming(self.values)?;
-        let mut state = strategy.initial_guardrail_state();
+        let Some(mut state) = strategy.initial_guardrail_state(updates.outputs.get(..assets)) else {
+            return Ok(updates);
+        };
         for output in updates.outputs.chunks_exact(assets) {
             let step = strategy.coarse_step(&mut state, output);
             updates.starts.extend(step.start);
