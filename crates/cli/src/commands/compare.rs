@@ -128,7 +128,7 @@ fn parameters(
     output: &mut Output<'_>,
 ) -> anyhow::Result<ParameterValues> {
     if let Some(path) = path {
-        let given = GivenParameters::load(path, setup.strategy(), setup.prices.assets())?;
+        let given = GivenParameters::load(path, setup)?;
         return Ok(given.single(path)?.clone());
     }
     output.say("parameters: the configuration's initial ones");
