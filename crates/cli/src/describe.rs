@@ -3,7 +3,7 @@
 use crate::output::Output;
 use crate::setup::Setup;
 
-/// Warns of prices that were carried forward and of estimators that start with less history than they ask for.
+/// Warns of prices that were carried forward, of old supplies, and of estimators that start with less history than they ask for.
 pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
     let prices = setup.experiment.history().prices();
     let filled: Vec<String> = (0..prices.assets().len())
@@ -12,6 +12,17 @@ pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
         .collect();
     if !filled.is_empty() {
         output.warn(format!("prices of {} rows are carried forward over gaps: {}", prices.rows(), filled.join(", ")));
+    }
+    if let Some(supplies) = setup.experiment.history().supplies() {
+        let rows = |asset: usize| supplies.stale()[asset].iter().map(ExactSizeIterator::len).sum::<usize>();
+        let stale: Vec<String> = (0..supplies.assets().len())
+            .filter(|&asset| rows(asset) > 0)
+            .map(|asset| format!("{} of {}", rows(asset), supplies.assets()[asset]))
+            .collect();
+        if !stale.is_empty() {
+            let (all, stale) = (supplies.rows(), stale.join(", "));
+            output.warn(format!("circulating supplies of {all} rows are older than 7 days: {stale}"));
+        }
     }
     let periods = &setup.periods;
     if periods.burn_in_is_short() {

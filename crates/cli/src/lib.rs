@@ -16,6 +16,7 @@ pub mod judgement;
 pub mod output;
 pub mod parameters;
 pub mod periods;
+pub mod rule;
 pub mod runs;
 pub mod series;
 pub mod setup;

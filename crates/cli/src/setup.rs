@@ -1,16 +1,19 @@
 //! From a configuration to what runs: prices, periods, strategy, pool, experiment.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use burn::tensor::{DType, Device};
-use gradpool_market::{MINUTE_MS, PeriodSpec, Periods, PriceTable, load_range, parse_time};
+use gradpool_market::{MINUTE_MS, PeriodSpec, Periods, PriceTable, load_range, load_supplies, parse_time};
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings};
-use gradpool_strategy::{InitialSettings, ParameterValues, Strategy, StrategySettings, rules};
+use gradpool_strategy::{InitialSettings, ParameterValues, Strategy, StrategySettings};
 use gradpool_trainer::{Experiment, Goal, SamplingRange, TrainSettings};
+use sha2::{Digest, Sha256};
 
-use crate::config::{self, DeviceKind, Precision, ResolvedConfig};
+use crate::config::{self, DeviceKind, Precision, ResolvedConfig, hexadecimal};
 use crate::output::Hinted;
+use crate::rule::RuleParts;
 
 /// Days that windows are shorter than the training period, unless the configuration says how long they are.
 const DEFAULT_START_RANGE_DAYS: usize = 7;
@@ -24,6 +27,8 @@ pub struct Setup {
     pub periods: Periods,
     /// The pool on its prices, with what training climbs.
     pub experiment: Experiment,
+    /// What the pool's rule is made of.
+    pub parts: RuleParts,
     /// Device of tensors, not an autodiff one.
     pub device: Device,
     /// Number type of tensors.
@@ -61,9 +66,25 @@ impl Setup {
 
     fn with_goal(config: &ResolvedConfig, prices: PriceTable, periods: Periods, goal: Goal) -> anyhow::Result<Self> {
         let (device, dtype) = (device(config.runtime.device), dtype(config)?);
-        let pool = pool(config, &prices)?;
-        let experiment = Experiment::new(pool, &prices, &periods, goal, &device, dtype)?;
-        Ok(Self { prices, periods, experiment, device, dtype })
+        let parts = RuleParts::of(&config.pool)?;
+        let pool = pool(config, &parts, &prices)?;
+        let needs_supplies = pool.strategy().needs_supplies()?;
+        let mut experiment = Experiment::new(pool, &prices, &periods, goal, &device, dtype)?;
+        if needs_supplies {
+            let table = experiment.history().prices();
+            let supplies = load_supplies(&market_caps(config)?, table.assets(), *table.grid())?;
+            experiment = experiment.with_supplies(supplies)?;
+        }
+        Ok(Self { prices, periods, experiment, parts, device, dtype })
+    }
+
+    /// A hash of the data that decide numbers: the prices, and circulating supplies where the rule looks at them.
+    pub fn data_hash(&self) -> String {
+        let prices = self.prices.content_hash();
+        let Some(supplies) = self.experiment.history().supplies() else { return prices };
+        let mut hasher = Sha256::new_with_prefix(prices);
+        supplies.supplies().iter().for_each(|supply| hasher.update(supply.to_le_bytes()));
+        hexadecimal(&hasher.finalize())
     }
 
     /// The strategy.
@@ -102,7 +123,7 @@ impl Setup {
         let assets = self.strategy().settings().assets;
         let section = &config.initial;
         let given = |values: &config::PerAsset| if let config::PerAsset::Sets(sets) = values { sets.len() } else { 1 };
-        let sets = given(&section.k_per_day).max(given(&section.weights_logits));
+        let sets = section.per_asset().iter().map(|(_, values)| given(values)).max().unwrap_or(1);
         let of_set = |values: &config::PerAsset, set: usize| match values {
             config::PerAsset::All(value) => vec![*value],
             other => other.of_set(set, assets).unwrap_or_default(),
@@ -124,6 +145,21 @@ impl Setup {
             })
             .collect()
     }
+}
+
+/// The folder of market-cap files.
+fn market_caps(config: &ResolvedConfig) -> anyhow::Result<PathBuf> {
+    config.data.market_cap_folder().ok_or_else(|| {
+        Hinted::new(
+            format!(
+                "the rule {:?} needs the circulating supply of every asset, and `data.market_caps` is not set",
+                config.pool.rule
+            ),
+            "name a folder with a file {ticker in lower case}-usd-max.csv per asset, with the columns snapped_at, price \
+             and market_cap",
+        )
+        .into()
+    })
 }
 
 /// The prices that the configuration's periods need, and those periods in rows of them.
@@ -211,7 +247,7 @@ fn rows_of(key: &str, minutes: f64, prices: &PriceTable) -> anyhow::Result<usize
 ///
 /// # Errors
 /// What strategy or pool refuse.
-pub fn pool(config: &ResolvedConfig, prices: &PriceTable) -> anyhow::Result<Pool> {
+pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> anyhow::Result<Pool> {
     let section = &config.pool;
     let assets = prices.assets().len();
     let step_min = prices.grid().step_min();
@@ -221,7 +257,11 @@ pub fn pool(config: &ResolvedConfig, prices: &PriceTable) -> anyhow::Result<Pool
         (Some(minimum), Some(maximum)) => Some(gradpool_strategy::WeightBounds {
             minimum: minimum.clone(),
             maximum: maximum.clone(),
-            form: gradpool_strategy::BoundsForm::Fixed,
+            form: match section.bounds.form {
+                config::BoundsForm::Fixed => gradpool_strategy::BoundsForm::Fixed,
+                config::BoundsForm::Learned => gradpool_strategy::BoundsForm::Learned,
+                config::BoundsForm::Frozen => gradpool_strategy::BoundsForm::Frozen,
+            },
         }),
         _ => None,
     };
@@ -238,7 +278,7 @@ pub fn pool(config: &ResolvedConfig, prices: &PriceTable) -> anyhow::Result<Pool
         minimum_weight: section.minimum_weight.unwrap_or(0.1 / assets as f64),
         maximum_memory_days: section.maximum_memory_days,
         alternative_decay: section.alternative_decay,
-        pre_exponent_scaling: true,
+        pre_exponent_scaling: section.pre_exponent_scaling,
         straight_through_limits: section.straight_through_weight_limits,
         straight_through_cap: section.straight_through_speed_cap,
         bounds,
@@ -252,7 +292,7 @@ pub fn pool(config: &ResolvedConfig, prices: &PriceTable) -> anyhow::Result<Pool
             min_variance_lookahead: section.compat.min_variance_lookahead,
         },
     };
-    let strategy = Strategy::new(rules::by_name(&section.rule)?, settings)?;
+    let strategy = Strategy::new(parts.rule()?, settings)?;
     let arbitrage_interval_rows = match section.arbitrage_interval_min {
         Some(minutes) => rows_of("pool.arbitrage_interval_min", minutes, prices)?,
         None => 1,

@@ -6,8 +6,8 @@ mod support;
 use std::path::Path;
 
 use gradpool_cli::config::{
-    ConfigError, Interpolation, Optimiser, Overrides, PerAsset, PlateauWatch, ScheduleKind, Source, StartAlignment,
-    TimeText, Valuation, WeightPath, load,
+    BoundsForm, ConfigError, EnsembleMethod, EnsembleSection, Interpolation, Optimiser, Overrides, PerAsset,
+    PlateauWatch, ScheduleKind, Source, StartAlignment, TimeText, Valuation, WeightBounds, WeightPath, load,
 };
 use gradpool_cli::fingerprint::import_fingerprint;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ fn every_golden_case_is_understood_whole() {
         let fingerprint = &document["run_fingerprint"];
         assert_eq!(config.pool.update_interval_min, fingerprint["chunk_period"].as_f64().unwrap(), "{name}");
         assert_eq!(config.pool.fee_rate, fingerprint["fees"].as_f64().unwrap(), "{name}");
-        assert_eq!(config.pool.rule, fingerprint["rule"].as_str().unwrap(), "{name}");
+        assert_eq!(config.pool.rule, fingerprint["rule"].as_str().unwrap().rsplit("__").next().unwrap(), "{name}");
         assert_eq!(config.train.objective, fingerprint["return_val"].as_str().unwrap(), "{name}");
         assert_eq!(json!(config.data.assets), fingerprint["tokens"], "{name}");
         assert!(config.period.inclusive_end, "{name}");
@@ -53,13 +53,17 @@ fn every_golden_case_is_understood_whole() {
 }
 
 #[test]
-fn golden_momentum_cases_without_costs_can_be_run() {
+fn golden_cases_without_costs_can_be_run_with_every_rule() {
+    let rules = gradpool_strategy::rules::all(&gradpool_strategy::rules::RuleOptions::default());
+    let known = |part: &str| matches!(part, "bounded" | "ensemble") || rules.iter().any(|rule| rule.name() == part);
     let folder = support::shared("golden/cases");
     for (name, text) in golden("golden/cases") {
         let fingerprint = serde_json::from_str::<Value>(&text).unwrap()["run_fingerprint"].clone();
         let free =
             ["fees", "arb_fees", "gas_cost", "price_noise_sigma"].iter().all(|key| fingerprint[key] == json!(0.0));
-        let plain = fingerprint["rule"] == "momentum" && free && fingerprint["do_trades"] == json!(false);
+        let plain = fingerprint["rule"].as_str().unwrap().split("__").all(known)
+            && free
+            && fingerprint["do_trades"] == json!(false);
         let source = Source::File(folder.as_ref().unwrap().join(format!("{name}.json")));
         match load(&source, &Overrides::default()) {
             Ok(loaded) => {
@@ -148,7 +152,7 @@ fn values_per_asset_follow_their_ticker_when_assets_are_sorted() {
     let (config, report) = import(&json!({
         "rule": "bounded__momentum", "tokens": ["USDC", "BTC", "ETH"],
         "initial_weights_logits": [1, 2, 3], "initial_k_per_day": [[10, 20, 30], [11, 21, 31]],
-        "learnable_bounds_settings": { "min_weights_per_asset": [0.1, 0.2, 0.3], "max_weights_per_asset": null },
+        "learnable_bounds_settings": { "min_weights_per_asset": [0.1, 0.2, 0.3], "max_weights_per_asset": 0.8 },
     }));
     assert_eq!(config.data.assets, ["BTC", "ETH", "USDC"]);
     assert_eq!(config.initial.weights_logits, PerAsset::Assets(vec![2.0, 3.0, 1.0]));
@@ -232,9 +236,11 @@ fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
         ("price_noise_sigma", json!(0.1)),
         ("do_trades", json!(true)),
         ("subsidary_pools", json!([{ "rule": "hodl" }])),
-        ("n_ensemble_members", json!(3)),
+        ("rule", json!("lvr__momentum")),
     ] {
-        let (_, report) = import(&json!({ key: value, "rule": "momentum" }));
+        let mut fingerprint = json!({ "rule": "momentum" });
+        fingerprint[key] = value;
+        let (_, report) = import(&fingerprint);
         assert_eq!(report.unsupported.len(), 1, "{key}");
         let message = report.unsupported[0].as_error(Path::new("run.json")).to_string();
         assert!(message.contains(key) && message.contains("not available"), "{message}");
@@ -253,10 +259,56 @@ fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
 }
 
 #[test]
+fn hooks_become_bounds_and_ensembles() {
+    let mut fingerprint = json!({
+        "rule": "ensemble__bounded__power_channel", "tokens": ["ETH", "BTC"], "use_pre_exp_scaling": false,
+        "n_ensemble_members": 4, "ensemble_init_method": "sobol", "ensemble_init_scale": 0.25, "ensemble_init_seed": 7,
+        "learnable_bounds_settings": {
+            "min_weights_per_asset": [0.2, 0.1], "max_weights_per_asset": 0.9, "freeze_bounds": true,
+        },
+    });
+    let (config, report) = import(&fingerprint);
+    let pool = &config.pool;
+    assert_eq!(pool.rule, "power_channel");
+    assert!(!pool.pre_exponent_scaling);
+    let ensemble = EnsembleSection { members: 4, method: EnsembleMethod::Sobol, scale: 0.25, seed: 7 };
+    assert_eq!(pool.ensemble, ensemble);
+    assert_eq!(pool.bounds.form, BoundsForm::Frozen);
+    // BTC stands before ETH here.
+    assert_eq!(pool.bounds.minimum.as_deref(), Some(&[0.1, 0.2][..]));
+    assert_eq!(pool.bounds.maximum.as_deref(), Some(&[0.9, 0.9][..]));
+    assert_eq!(report.dead_keys, []);
+    // Without the prefixes the same keys do nothing, and that is said.
+    fingerprint["rule"] = json!("anti_momentum");
+    let (config, _) = import(&fingerprint);
+    assert_eq!((config.pool.ensemble, config.pool.bounds), (EnsembleSection::default(), WeightBounds::default()));
+    let mut dead = dead_keys(&fingerprint);
+    dead.sort();
+    let ensemble = ["ensemble_init_method", "ensemble_init_scale", "ensemble_init_seed"];
+    let others = ["learnable_bounds_settings", "n_ensemble_members", "use_pre_exp_scaling"];
+    assert_eq!(dead, [&ensemble[..], &others[..]].concat());
+}
+
+#[test]
+fn keys_of_one_rule_reach_it_and_are_without_effect_on_others() {
+    let fingerprint = |rule: &str| json!({ "rule": rule, "cap_weights": 0.6, "initial_raw_width": -1.0 });
+    let (config, _) = import(&fingerprint("index_market_cap"));
+    assert_eq!(config.pool.largest_index_weight, Some(0.6));
+    assert_eq!(dead_keys(&fingerprint("index_market_cap")), ["initial_raw_width"]);
+    assert_eq!(import(&fingerprint("momentum")).0.pool.largest_index_weight, None);
+    assert_eq!(dead_keys(&fingerprint("momentum")), ["cap_weights", "initial_raw_width"]);
+    assert_eq!(dead_keys(&fingerprint("triple_threat_mean_reversion_channel")), ["cap_weights"]);
+}
+
+#[test]
 fn wrong_types_name_key_value_and_what_is_expected() {
     for (fingerprint, message) in [
         (json!({ "fees": "free" }), "run.json: `fees` is \"free\"; expected a finite number"),
         (json!({ "tokens": "BTC" }), "run.json: `tokens` is \"BTC\"; expected a list of text"),
+        (
+            json!({ "rule": "bounded__momentum" }),
+            "`learnable_bounds_settings.min_weights_per_asset` is absent; expected a weight per asset",
+        ),
         (json!({ "weight_calculation_method": "fft" }), "expected one of auto, vectorized, scan"),
         (json!({ "optimisation_settings": { "n_iterations": 1.5 } }), "`optimisation_settings.n_iterations` is 1.5"),
         (json!({ "optimisation_settings": [] }), "`optimisation_settings` is []; expected an object"),

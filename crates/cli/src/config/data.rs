@@ -7,6 +7,9 @@ use gradpool_market::{DataSource, FileSpec, Gaps, OffGrid, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Where market-cap files are looked for, below the folder of the price files.
+const MARKET_CAP_FOLDER: &str = "market_cap_data";
+
 /// Where the prices are and how they are read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +18,10 @@ pub struct DataSection {
     pub directory: PathBuf,
     /// Tickers of the pool's assets. `USD` is a constant cash leg and needs no file. Required.
     pub assets: Vec<String>,
+    /// Folder of the market-cap files `{ticker in lower case}-usd-max.csv` of rules that weigh by market capitalisation,
+    /// relative to this file. Default: `market_cap_data` in the folder of the price files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub market_caps: Option<PathBuf>,
     /// What to do about missing rows: "refuse", or "ffill" (fill with the last close and record it).
     pub gaps: Gaps,
     /// What to do about rows between two times of the grid: "refuse", or "drop" (leave out and count).
@@ -39,28 +46,38 @@ impl DataSection {
         }
     }
 
-    /// Makes the folder absolute and takes `a/../b` out of it where the folder exists.
+    /// The folder of the market-cap files, if one is named or lies beside the price files.
+    pub fn market_cap_folder(&self) -> Option<PathBuf> {
+        let beside = || Some(self.directory.join(MARKET_CAP_FOLDER)).filter(|folder| folder.is_dir());
+        self.market_caps.clone().or_else(beside)
+    }
+
+    /// Makes the folders absolute and takes `a/../b` out of them where they exist.
     pub(super) fn make_paths_absolute(&mut self) {
-        let absolute = self.directory.canonicalize().or_else(|_| std::path::absolute(&self.directory));
-        if let Ok(absolute) = absolute {
-            self.directory = absolute;
+        for folder in std::iter::once(&mut self.directory).chain(&mut self.market_caps) {
+            let absolute = folder.canonicalize().or_else(|_| std::path::absolute(&*folder));
+            if let Ok(absolute) = absolute {
+                *folder = absolute;
+            }
         }
     }
 
     /// Leaves what decides how prices are read; where they are does not count.
     pub(super) fn forget_paths(&mut self) {
         self.directory = PathBuf::new();
+        self.market_caps = None;
         for file in self.files.values_mut() {
             file.path = PathBuf::new();
         }
     }
 }
 
-/// Joins `data.directory` of a layer to the folder that it is relative to.
+/// Joins the folders of a layer to the folder that they are relative to.
 pub(super) fn anchor(table: &mut toml::Table, folder: &Path) {
-    if let Some(toml::Value::Table(data)) = table.get_mut("data")
-        && let Some(toml::Value::String(directory)) = data.get_mut("directory")
-    {
-        *directory = folder.join(&*directory).to_string_lossy().into_owned();
+    let Some(toml::Value::Table(data)) = table.get_mut("data") else { return };
+    for key in ["directory", "market_caps"] {
+        if let Some(toml::Value::String(path)) = data.get_mut(key) {
+            *path = folder.join(&*path).to_string_lossy().into_owned();
+        }
     }
 }

@@ -45,3 +45,17 @@ impl Default for InitialSection {
         }
     }
 }
+
+impl InitialSection {
+    /// Every key whose value may be given per asset or per set, with its full name.
+    pub fn per_asset(&self) -> [(&'static str, &PerAsset); 6] {
+        [
+            ("initial.k_per_day", &self.k_per_day),
+            ("initial.weights_logits", &self.weights_logits),
+            ("initial.log_amplitude", &self.log_amplitude),
+            ("initial.raw_width", &self.raw_width),
+            ("initial.raw_exponents", &self.raw_exponents),
+            ("initial.pre_exp_scaling", &self.pre_exp_scaling),
+        ]
+    }
+}

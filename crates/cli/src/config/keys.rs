@@ -16,7 +16,7 @@ pub enum KeyNode {
     },
     /// A table with these keys.
     Table(BTreeMap<String, KeyNode>),
-    /// A table with any keys, such as tickers.
+    /// A table with any keys, such as tickers, or a list of tables, whose keys are the positions from 0.
     Map(Box<KeyNode>),
 }
 
@@ -100,6 +100,11 @@ fn build(root: &Value, schema: &Value, meaning: &str) -> KeyNode {
     }
     if let Some(entry) = schema.get("additionalProperties").filter(|entry| entry.is_object()) {
         return KeyNode::Map(Box::new(build(root, entry, meaning)));
+    }
+    if let Some(entry) = schema.get("items")
+        && let table @ KeyNode::Table(_) = build(root, entry, meaning)
+    {
+        return KeyNode::Map(Box::new(table));
     }
     KeyNode::Value { meaning: meaning.replace('\n', " "), options: options(schema) }
 }

@@ -139,10 +139,26 @@ fn list_keys(table: &DeTable<'_>, parent: &mut Vec<String>, keys: &mut Vec<Writt
     for (key, value) in table {
         parent.push(key.get_ref().to_string());
         keys.push(WrittenKey { path: parent.clone(), key_span: key.span(), value_span: value.span() });
-        if let DeValue::Table(inner) = value.get_ref() {
-            list_keys(inner, parent, keys);
-        }
+        list_below(value.get_ref(), parent, keys);
         parent.pop();
+    }
+}
+
+/// The keys of a table, or of the tables in a list.
+fn list_below(value: &DeValue<'_>, parent: &mut Vec<String>, keys: &mut Vec<WrittenKey>) {
+    match value {
+        DeValue::Table(table) => list_keys(table, parent, keys),
+        DeValue::Array(entries) => {
+            for (position, entry) in entries.iter().enumerate() {
+                if let DeValue::Table(table) = entry.get_ref() {
+                    parent.push(position.to_string());
+                    keys.push(WrittenKey { path: parent.clone(), key_span: entry.span(), value_span: entry.span() });
+                    list_keys(table, parent, keys);
+                    parent.pop();
+                }
+            }
+        }
+        _ => {}
     }
 }
 

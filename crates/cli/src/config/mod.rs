@@ -13,7 +13,7 @@ mod load;
 mod per_asset;
 mod period;
 mod place;
-mod pool;
+pub(crate) mod pool;
 mod resolved;
 mod runtime;
 mod time;
@@ -30,8 +30,12 @@ pub use load::{BUILT_IN_NAME, Loaded, Overrides, Source, load, load_data};
 pub use per_asset::PerAsset;
 pub use period::PeriodSection;
 pub use place::Place;
-pub use pool::{Arbitrage, Execution, Interpolation, PoolCompat, PoolSection, Valuation, WeightBounds, WeightPath};
+pub use pool::{
+    Arbitrage, BlendComponent, BoundsForm, Covariance, EnsembleMethod, EnsembleSection, Execution, Interpolation,
+    PoolCompat, PoolSection, Valuation, WeightBounds, WeightPath,
+};
 pub use resolved::ResolvedConfig;
+pub(crate) use resolved::hexadecimal;
 pub use runtime::{DeviceKind, Precision, RuntimeSection};
 pub use time::TimeText;
 pub use train::{

@@ -1,14 +1,18 @@
 //! `[pool]`: the pool, its rule, its guardrails and how its value is computed.
 
+use gradpool_strategy::rules;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The rule whose parts are in `pool.blend`.
+pub(crate) const COMPOSITE: &str = "composite";
 
 /// The pool: which rule moves its weights, within which limits, and how its value is computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub struct PoolSection {
-    /// Rule that turns price history into weight changes: "momentum".
+    /// Rule that turns price history into weights: a name that `gradpool rules` lists, or "composite" (see `blend`).
     pub rule: String,
     /// Value of the first deposit, in the currency of the prices.
     pub initial_value: f64,
@@ -43,10 +47,22 @@ pub struct PoolSection {
     pub valuation: Valuation,
     /// Divide the price gradient by an average with a decay of its own (leaf `logit_delta_lamb`).
     pub alternative_decay: bool,
+    /// Scale the price gradient by a trained factor before a power of it is taken (power and channel rules).
+    pub pre_exponent_scaling: bool,
+    /// Which part of the covariance of returns decides (rule "min_variance").
+    pub covariance: Covariance,
+    /// Largest weight of an asset in the index (rule "index_market_cap"). Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_index_weight: Option<f64>,
     /// Let gradients pass the limit on the speed of weights as if it were not there.
     pub straight_through_speed_cap: bool,
     /// Let gradients pass the smallest and largest weight as if they were not there.
     pub straight_through_weight_limits: bool,
+    /// The rules that the rule "composite" blends, with shares that are trained.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blend: Vec<BlendComponent>,
+    /// Copies of the rule with parameters of their own, whose outputs are averaged.
+    pub ensemble: EnsembleSection,
     /// Limits of the weights per asset.
     #[serde(skip_serializing_if = "WeightBounds::is_absent")]
     pub bounds: WeightBounds,
@@ -73,8 +89,13 @@ impl Default for PoolSection {
             weights: WeightPath::Auto,
             valuation: Valuation::Auto,
             alternative_decay: false,
+            pre_exponent_scaling: true,
+            covariance: Covariance::Diagonal,
+            largest_index_weight: None,
             straight_through_speed_cap: false,
             straight_through_weight_limits: false,
+            blend: Vec::new(),
+            ensemble: EnsembleSection::default(),
             bounds: WeightBounds::default(),
             compat: PoolCompat::default(),
         }
@@ -140,6 +161,88 @@ pub enum Valuation {
     StepByStep,
 }
 
+/// Which part of the covariance of returns decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Covariance {
+    /// Variances alone.
+    #[default]
+    Diagonal,
+    /// The whole matrix, shrunk toward its diagonal by a trained share.
+    Full,
+}
+
+/// A rule that a composite blends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlendComponent {
+    /// What its parameters are called by: `name.log_k`. Default: the rule's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its rule; not a composite.
+    pub rule: String,
+    /// Which part of the covariance of returns decides (rule "min_variance").
+    #[serde(default)]
+    pub covariance: Covariance,
+    /// Largest weight of an asset in the index (rule "index_market_cap"). Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_index_weight: Option<f64>,
+}
+
+impl From<Covariance> for rules::Covariance {
+    fn from(covariance: Covariance) -> Self {
+        match covariance {
+            Covariance::Diagonal => Self::Diagonal,
+            Covariance::Full => Self::Full,
+        }
+    }
+}
+
+impl BlendComponent {
+    /// What its parameters are called by.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.rule)
+    }
+}
+
+/// Copies of the rule with parameters of their own, whose outputs are averaged (spec 03 sec. 3.8).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnsembleSection {
+    /// Number of copies; 1 is the rule itself.
+    pub members: usize,
+    /// How the members' starting points are spread.
+    pub method: EnsembleMethod,
+    /// Spread of parameters without a range of raw values (gains and memories given as they are): they start at the
+    /// configuration's start times 1 - scale to 1 + scale. Not with method "gaussian".
+    pub scale: f64,
+    /// Seed of the spread. Method "gaussian" uses `runtime.seed`.
+    pub seed: u64,
+}
+
+impl Default for EnsembleSection {
+    fn default() -> Self {
+        Self { members: 1, method: EnsembleMethod::Gaussian, scale: 0.5, seed: 42 }
+    }
+}
+
+/// How the starting points of an ensemble's members are spread (spec 01 sec. 1.11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EnsembleMethod {
+    /// Normal offsets of `train.noise_scale` from the configuration's start, which is the first member of the first set.
+    #[default]
+    Gaussian,
+    /// A Latin hypercube over the usual range of each parameter: one point in each of as many equal parts as points.
+    Lhs,
+    /// The same with points in the middle of their parts.
+    CenteredLhs,
+    /// Scrambled Sobol points over the usual range of each parameter.
+    Sobol,
+    /// Points of a regular grid over the usual range of each parameter, drawn without repetition.
+    Grid,
+}
+
 /// Limits of the weights per asset, in alphabetical order of assets (spec 03 sec. 3.2.1). Both or none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -150,12 +253,27 @@ pub struct WeightBounds {
     /// Largest weight of each asset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum: Option<Vec<f64>>,
+    /// Whether the limits are these numbers, or parameters that start there.
+    pub form: BoundsForm,
+}
+
+/// Where the limits of the weights of a run come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BoundsForm {
+    /// The numbers of the configuration.
+    #[default]
+    Fixed,
+    /// Parameters that start at these numbers and are trained.
+    Learned,
+    /// Such parameters, which training leaves alone.
+    Frozen,
 }
 
 impl WeightBounds {
-    /// Neither limit is given.
+    /// Nothing is given.
     pub fn is_absent(&self) -> bool {
-        self.minimum.is_none() && self.maximum.is_none()
+        self.minimum.is_none() && self.maximum.is_none() && self.form == BoundsForm::Fixed
     }
 }
 

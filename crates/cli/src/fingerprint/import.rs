@@ -8,8 +8,8 @@ use super::group::{Group, shortened};
 use super::report::{DeadKey, ImportReport, Unsupported};
 use super::{keys, training};
 use crate::config::{
-    ConfigError, DataSection, InitialSection, Interpolation, PerAsset, PeriodSection, Place, PoolSection, RunConfig,
-    TimeText, Valuation, WeightBounds, WeightPath,
+    BoundsForm, ConfigError, DataSection, EnsembleMethod, EnsembleSection, InitialSection, Interpolation, PerAsset,
+    PeriodSection, Place, PoolSection, RunConfig, TimeText, Valuation, WeightBounds, WeightPath,
 };
 
 /// Reads a fingerprint, or the object `run_fingerprint` of a file that holds one. `path` names it in messages and
@@ -26,26 +26,28 @@ pub fn import_fingerprint(json: &str, path: &Path) -> Result<(RunConfig, ImportR
     let group = Group::new(path, "", &entries);
     let mut report = ImportReport::default();
     let tokens = tokens(&group, &mut report)?;
-    let rule = group.text("rule", "mean_reversion_channel")?;
+    let rule = RuleText::new(group.text("rule", "mean_reversion_channel")?);
+    rule.refuse_hooks(&group, &mut report);
     let fees = group.number("fees", 0.0)?;
     let mut config = RunConfig {
         name: path.file_stem().map_or_else(|| "fingerprint".to_owned(), |stem| stem.to_string_lossy().into_owned()),
         data: DataSection { assets: tokens.sorted.clone(), ..DataSection::default() },
         period: period(&group)?,
-        pool: pool(&group, &rule, fees, &tokens)?,
+        pool: pool(&group, &rule, fees, &tokens, &mut report)?,
         initial: initial(&group, &tokens)?,
         ..RunConfig::default()
     };
     costs(&group, fees, &mut report)?;
     training::import(&group, &entries, path, &mut config, &mut report)?;
-    let is_momentum = rule == "momentum";
-    // Some of these were taken over into the configuration, for rules to come; momentum reads none of them.
-    for key in entries.keys().filter(|_| is_momentum) {
-        if let Some(reason) = keys::reason(&[keys::OTHER_RULES], key) {
-            report.dead_keys.push(DeadKey { key: key.clone(), reason });
+    // Some of these were taken over into the configuration, whose rule does not read them.
+    for (key, readers, reason) in keys::OF_SOME_RULES {
+        if entries.contains_key(*key) && !rule.is_any_of(readers) {
+            report.dead_keys.push(DeadKey { key: (*key).to_owned(), reason: (*reason).to_owned() });
         }
     }
-    unread(&group, &[keys::ROOT], &[keys::OTHER_RULES], &mut report);
+    let of_other_rules: Vec<(&str, &str)> =
+        keys::OF_SOME_RULES.iter().map(|(key, _, reason)| (*key, *reason)).collect();
+    unread(&group, &[keys::ROOT], &[&of_other_rules], &mut report);
     Ok((config, report))
 }
 
@@ -95,6 +97,37 @@ pub fn dead(group: &Group<'_>, key: &str, reason: &str, report: &mut ImportRepor
     }
 }
 
+/// The text of `rule`: hooks, each with `__` behind it, and the rule itself.
+struct RuleText {
+    text: String,
+}
+
+impl RuleText {
+    fn new(text: String) -> Self {
+        Self { text }
+    }
+
+    /// The rule itself.
+    fn base(&self) -> &str {
+        self.text.rsplit("__").next().unwrap_or(&self.text)
+    }
+
+    fn hooks(&self) -> impl Iterator<Item = &str> {
+        self.text.split("__").filter(|part| *part != self.base())
+    }
+
+    /// Whether one of these names is the rule itself or a hook.
+    fn is_any_of(&self, names: &[&str]) -> bool {
+        self.text.split("__").any(|part| names.contains(&part))
+    }
+
+    fn refuse_hooks(&self, group: &Group<'_>, report: &mut ImportReport) {
+        if self.hooks().any(|hook| !matches!(hook, "bounded" | "ensemble")) {
+            unsupported(group, "rule", "the prefixes bounded__ and ensemble__", report);
+        }
+    }
+}
+
 /// The assets, and how to bring a list in the file's order into alphabetical order.
 struct Tokens {
     sorted: Vec<String>,
@@ -133,7 +166,13 @@ fn period(group: &Group<'_>) -> Result<PeriodSection, ConfigError> {
     })
 }
 
-fn pool(group: &Group<'_>, rule: &str, fees: f64, tokens: &Tokens) -> Result<PoolSection, ConfigError> {
+fn pool(
+    group: &Group<'_>,
+    rule: &RuleText,
+    fees: f64,
+    tokens: &Tokens,
+    report: &mut ImportReport,
+) -> Result<PoolSection, ConfigError> {
     let interpolations = [
         ("linear", Interpolation::Linear),
         ("approx_optimal", Interpolation::ApproxOptimal),
@@ -144,7 +183,7 @@ fn pool(group: &Group<'_>, rule: &str, fees: f64, tokens: &Tokens) -> Result<Poo
     // One row of prices is a minute there, and one row is the default here.
     let arbitrage_interval = group.number("arb_frequency", 1.0)?;
     Ok(PoolSection {
-        rule: rule.to_owned(),
+        rule: rule.base().to_owned(),
         initial_value: group.number("initial_pool_value", 1e6)?,
         fee_rate: fees,
         update_interval_min: group.number("chunk_period", 1440.0)?,
@@ -158,10 +197,40 @@ fn pool(group: &Group<'_>, rule: &str, fees: f64, tokens: &Tokens) -> Result<Poo
         weights: group.choice("weight_calculation_method", WeightPath::Auto, &paths)?,
         valuation: if fused { Valuation::Auto } else { Valuation::StepByStep },
         alternative_decay: group.boolean("use_alt_lamb", false)?,
+        pre_exponent_scaling: group.boolean("use_pre_exp_scaling", true)?,
+        largest_index_weight: if rule.base() == "index_market_cap" {
+            group.optional_number("cap_weights")?
+        } else {
+            None
+        },
         straight_through_speed_cap: group.boolean("ste_max_change", false)?,
         straight_through_weight_limits: group.boolean("ste_min_max_weight", false)?,
-        bounds: if rule.contains("bounded__") { bounds(group, tokens)? } else { WeightBounds::default() },
+        ensemble: ensemble(group, rule, report)?,
+        bounds: if rule.is_any_of(&["bounded"]) { bounds(group, tokens)? } else { WeightBounds::default() },
         ..PoolSection::default()
+    })
+}
+
+fn ensemble(group: &Group<'_>, rule: &RuleText, report: &mut ImportReport) -> Result<EnsembleSection, ConfigError> {
+    let members = group.whole("n_ensemble_members", 1)?;
+    if !rule.is_any_of(&["ensemble"]) {
+        if members > 1 {
+            dead(group, "n_ensemble_members", "read by rules with the prefix ensemble__ only", report);
+        }
+        return Ok(EnsembleSection::default());
+    }
+    let methods = [
+        ("gaussian", EnsembleMethod::Gaussian),
+        ("lhs", EnsembleMethod::Lhs),
+        ("centered_lhs", EnsembleMethod::CenteredLhs),
+        ("sobol", EnsembleMethod::Sobol),
+        ("grid", EnsembleMethod::Grid),
+    ];
+    Ok(EnsembleSection {
+        members,
+        method: group.choice("ensemble_init_method", EnsembleMethod::Gaussian, &methods)?,
+        scale: group.number("ensemble_init_scale", 0.5)?,
+        seed: group.whole("ensemble_init_seed", 42)? as u64,
     })
 }
 
@@ -170,13 +239,21 @@ fn bounds(group: &Group<'_>, tokens: &Tokens) -> Result<WeightBounds, ConfigErro
     let entries = group.get("learnable_bounds_settings").and_then(Value::as_object).unwrap_or(&empty);
     let inner = Group::new(group.path(), "learnable_bounds_settings", entries);
     let limits = |key: &str| -> Result<Option<Vec<f64>>, ConfigError> {
-        let given = inner.has(key).then(|| inner.per_asset(key, 0.0)).transpose()?;
-        Ok(given.map(|given| match given.permuted(&tokens.order) {
+        if !inner.has(key) {
+            return Err(ConfigError::Fingerprint {
+                path: group.path().to_owned(),
+                key: inner.name(key),
+                value: "absent".to_owned(),
+                expected: "a weight per asset, because of the prefix bounded__".to_owned(),
+            });
+        }
+        Ok(Some(match inner.per_asset(key, 0.0)?.permuted(&tokens.order) {
             PerAsset::All(limit) => vec![limit; tokens.sorted.len()],
             other => other.numbers(),
         }))
     };
-    Ok(WeightBounds { minimum: limits("min_weights_per_asset")?, maximum: limits("max_weights_per_asset")? })
+    let form = if inner.boolean("freeze_bounds", false)? { BoundsForm::Frozen } else { BoundsForm::Learned };
+    Ok(WeightBounds { minimum: limits("min_weights_per_asset")?, maximum: limits("max_weights_per_asset")?, form })
 }
 
 fn initial(group: &Group<'_>, tokens: &Tokens) -> Result<InitialSection, ConfigError> {
@@ -220,9 +297,6 @@ fn costs(group: &Group<'_>, fees: f64, report: &mut ImportReport) -> Result<(), 
     }
     if group.boolean("do_trades", false)? {
         unsupported(group, "do_trades", "only false: arbitrage is the only volume", report);
-    }
-    if group.whole("n_ensemble_members", 1)? > 1 {
-        unsupported(group, "n_ensemble_members", "only 1: no ensembles", report);
     }
     let pools = group.get("subsidary_pools").and_then(Value::as_array);
     if pools.is_some_and(|pools| !pools.is_empty()) {

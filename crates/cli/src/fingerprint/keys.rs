@@ -13,37 +13,44 @@ pub const ROOT: &[(&str, &str)] = &[
     ("evaluation_starts", "a note of another search method"),
 ];
 
-/// Root keys that only rules other than momentum read.
-pub const OTHER_RULES: &[(&str, &str)] = &[
-    ("arb_quality", "read by the rule cow only"),
-    ("numeraire", "read by the rule gyroscope only"),
-    ("rotation_angle", "read by the rule gyroscope only"),
-    ("alpha", "read by the rule gyroscope only"),
-    ("beta", "read by the rule gyroscope only"),
-    ("lam", "read by the rule gyroscope only"),
-    ("cap_weights", "read by index rules only"),
-    ("annual_streaming_fee", "read by index rules only"),
-    ("use_pre_exp_scaling", "read by power and channel rules only"),
-    ("initial_log_amplitude", "read by channel rules only"),
-    ("initial_raw_width", "read by channel rules only"),
-    ("initial_raw_exponents", "read by power and channel rules only"),
-    ("initial_pre_exp_scaling", "read by power and channel rules only"),
-    ("learnable_bounds_settings", "read by rules with the prefix bounded__ only"),
-    ("ensemble_init_method", "read by ensembles only"),
-    ("ensemble_init_scale", "read by ensembles only"),
-    ("ensemble_init_seed", "read by ensembles only"),
-    ("reclamm_initial_state", "read by the rule reclamm only"),
-    ("reclamm_interpolation_method", "read by the rule reclamm only"),
-    ("reclamm_arc_length_speed", "read by the rule reclamm only"),
-    ("reclamm_centeredness_scaling", "read by the rule reclamm only"),
-    ("reclamm_learn_arc_length_speed", "read by the rule reclamm only"),
-    ("reclamm_use_shift_exponent", "read by the rule reclamm only"),
-    ("reclamm_learn_fees", "read by the rule reclamm only"),
-    ("initial_price_ratio", "read by the rule reclamm only"),
-    ("initial_centeredness_margin", "read by the rule reclamm only"),
-    ("initial_daily_price_shift_base", "read by the rule reclamm only"),
-    ("initial_shift_exponent", "read by the rule reclamm only"),
-    ("initial_arc_length_speed", "read by the rule reclamm only"),
+/// Rules with a channel.
+const CHANNEL: &[&str] = &["mean_reversion_channel", "triple_threat_mean_reversion_channel"];
+/// Rules that take a power of the price gradient.
+const POWER: &[&str] = &["power_channel", "mean_reversion_channel", "triple_threat_mean_reversion_channel"];
+/// Indices.
+const INDEX: &[&str] = &["index_market_cap", "hodling_index_market_cap", "trad_hodling_index_market_cap"];
+
+/// Root keys that only some rules, or rules with some prefix, read: key, readers, what is said to others.
+pub const OF_SOME_RULES: &[(&str, &[&str], &str)] = &[
+    ("arb_quality", &["cow"], "read by the rule cow only"),
+    ("numeraire", &["gyroscope"], "read by the rule gyroscope only"),
+    ("rotation_angle", &["gyroscope"], "read by the rule gyroscope only"),
+    ("alpha", &["gyroscope"], "read by the rule gyroscope only"),
+    ("beta", &["gyroscope"], "read by the rule gyroscope only"),
+    ("lam", &["gyroscope"], "read by the rule gyroscope only"),
+    ("cap_weights", INDEX, "read by index rules only"),
+    ("annual_streaming_fee", INDEX, "read by index rules only"),
+    ("use_pre_exp_scaling", POWER, "read by power and channel rules only"),
+    ("initial_log_amplitude", CHANNEL, "read by channel rules only"),
+    ("initial_raw_width", CHANNEL, "read by channel rules only"),
+    ("initial_raw_exponents", POWER, "read by power and channel rules only"),
+    ("initial_pre_exp_scaling", POWER, "read by power and channel rules only"),
+    ("learnable_bounds_settings", &["bounded"], "read by rules with the prefix bounded__ only"),
+    ("ensemble_init_method", &["ensemble"], "read by ensembles only"),
+    ("ensemble_init_scale", &["ensemble"], "read by ensembles only"),
+    ("ensemble_init_seed", &["ensemble"], "read by ensembles only"),
+    ("reclamm_initial_state", &["reclamm"], "read by the rule reclamm only"),
+    ("reclamm_interpolation_method", &["reclamm"], "read by the rule reclamm only"),
+    ("reclamm_arc_length_speed", &["reclamm"], "read by the rule reclamm only"),
+    ("reclamm_centeredness_scaling", &["reclamm"], "read by the rule reclamm only"),
+    ("reclamm_learn_arc_length_speed", &["reclamm"], "read by the rule reclamm only"),
+    ("reclamm_use_shift_exponent", &["reclamm"], "read by the rule reclamm only"),
+    ("reclamm_learn_fees", &["reclamm"], "read by the rule reclamm only"),
+    ("initial_price_ratio", &["reclamm"], "read by the rule reclamm only"),
+    ("initial_centeredness_margin", &["reclamm"], "read by the rule reclamm only"),
+    ("initial_daily_price_shift_base", &["reclamm"], "read by the rule reclamm only"),
+    ("initial_shift_exponent", &["reclamm"], "read by the rule reclamm only"),
+    ("initial_arc_length_speed", &["reclamm"], "read by the rule reclamm only"),
 ];
 
 /// Keys of `optimisation_settings` that never have an effect on a run by gradient descent.

@@ -72,7 +72,7 @@ pub fn run(arguments: TrainArguments, common: &CommonOptions, output: &mut Outpu
 
     let identity = RunIdentity {
         name: config.name.clone(),
-        hash: config.config_hash(&setup.prices.content_hash()),
+        hash: config.config_hash(&setup.data_hash()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let run = if let Some(path) = &resumed {

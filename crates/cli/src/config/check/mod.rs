@@ -1,5 +1,6 @@
 //! What a configuration must satisfy beyond the types of its keys.
 
+mod rule;
 mod training;
 
 use gradpool_market::parse_time;
@@ -9,28 +10,6 @@ use super::keys::nearest_name;
 use super::layers::Places;
 use super::place::Place;
 use super::{PerAsset, Precision, RunConfig};
-
-/// Rules of spec 10 sec. 1.4, so that a known rule that is to come is not called a misspelling.
-const KNOWN_RULES: [&str; 15] = [
-    "balancer",
-    "momentum",
-    "anti_momentum",
-    "power_channel",
-    "mean_reversion_channel",
-    "triple_threat_mean_reversion_channel",
-    "difference_momentum",
-    "index_market_cap",
-    "hodling_index_market_cap",
-    "trad_hodling_index_market_cap",
-    "min_variance",
-    "hodl",
-    "cow",
-    "gyroscope",
-    "reclamm",
-];
-
-/// Rules that this program computes.
-const AVAILABLE_RULES: [&str; 1] = ["momentum"];
 
 const MS_PER_DAY: f64 = 86_400_000.0;
 
@@ -42,6 +21,7 @@ pub fn check(config: &RunConfig, places: &Places) -> Checked {
     checker.identity(config)?;
     checker.data(config)?;
     checker.period(config)?;
+    checker.rule(config)?;
     checker.pool(config)?;
     checker.bounds(config)?;
     checker.initial(config)?;
@@ -130,15 +110,7 @@ impl Checker<'_> {
 
     /// Lists per asset are in alphabetical order; a reader of an unsorted list of assets would expect another order (T6.10).
     fn assets_in_order(&self, config: &RunConfig) -> Checked {
-        let initial = &config.initial;
-        let per_asset = [
-            ("initial.k_per_day", &initial.k_per_day),
-            ("initial.weights_logits", &initial.weights_logits),
-            ("initial.log_amplitude", &initial.log_amplitude),
-            ("initial.raw_width", &initial.raw_width),
-            ("initial.raw_exponents", &initial.raw_exponents),
-            ("initial.pre_exp_scaling", &initial.pre_exp_scaling),
-        ];
+        let per_asset = config.initial.per_asset();
         let listed = per_asset.iter().find(|(_, value)| !matches!(value, PerAsset::All(_))).map(|(key, _)| *key);
         let listed = listed.or_else(|| (!config.pool.bounds.is_absent()).then_some("pool.bounds"));
         match listed {
@@ -188,7 +160,6 @@ impl Checker<'_> {
     fn pool(&self, config: &RunConfig) -> Checked {
         let pool = &config.pool;
         let assets = config.data.assets.len() as f64;
-        self.rule(&pool.rule)?;
         self.positive("pool.initial_value", pool.initial_value)?;
         let fee_fits = (0.0..1.0).contains(&pool.fee_rate);
         self.require(fee_fits, "pool.fee_rate", pool.fee_rate, "a fraction from 0 up to, not including, 1")?;
@@ -211,50 +182,6 @@ impl Checker<'_> {
         pool.arbitrage_interval_min.map_or(Ok(()), |minutes| self.positive("pool.arbitrage_interval_min", minutes))
     }
 
-    fn rule(&self, rule: &str) -> Checked {
-        let base = rule.rsplit("__").next().unwrap_or(rule);
-        if KNOWN_RULES.contains(&base) {
-            return Ok(());
-        }
-        let hint = nearest_name(base, KNOWN_RULES).map(|nearest| format!("did you mean \"{nearest}\"?"));
-        self.refuse(
-            "pool.rule",
-            format!("is {rule:?}; no rule has that name"),
-            hint.or_else(|| Some(available_rules())),
-        )
-    }
-
-    fn bounds(&self, config: &RunConfig) -> Checked {
-        let assets = config.data.assets.len();
-        let (minimum, maximum) = match (&config.pool.bounds.minimum, &config.pool.bounds.maximum) {
-            (None, None) => return Ok(()),
-            (Some(minimum), Some(maximum)) => (minimum, maximum),
-            (Some(_), None) => {
-                return self.refuse("pool.bounds.minimum", "is given without `pool.bounds.maximum`", None);
-            }
-            (None, Some(_)) => {
-                return self.refuse("pool.bounds.maximum", "is given without `pool.bounds.minimum`", None);
-            }
-        };
-        for (key, limits) in [("pool.bounds.minimum", minimum), ("pool.bounds.maximum", maximum)] {
-            if limits.len() != assets {
-                return self.refuse(key, format!("has {} values; there are {assets} assets", limits.len()), None);
-            }
-            let fits = limits.iter().all(|limit| (0.0..=1.0).contains(limit));
-            self.require(fits, key, format!("{limits:?}"), "weights between 0 and 1")?;
-        }
-        let ordered = minimum.iter().zip(maximum).all(|(low, high)| low < high);
-        self.require(
-            ordered,
-            "pool.bounds.minimum",
-            format!("{minimum:?}"),
-            "below `pool.bounds.maximum` for every asset",
-        )?;
-        let (low, high) = (minimum.iter().sum::<f64>(), maximum.iter().sum::<f64>());
-        self.require(low <= 1.0, "pool.bounds.minimum", format!("{low} in sum"), "at most 1 in sum")?;
-        self.require(high >= 1.0, "pool.bounds.maximum", format!("{high} in sum"), "at least 1 in sum")
-    }
-
     fn runtime(&self, config: &RunConfig) -> Checked {
         let runtime = &config.runtime;
         let fits = i64::try_from(runtime.seed).is_ok();
@@ -275,9 +202,6 @@ impl Checker<'_> {
     /// What the schema knows and a later version will compute.
     fn available(&self, config: &RunConfig) -> Checked {
         let pool = &config.pool;
-        if !AVAILABLE_RULES.contains(&pool.rule.as_str()) {
-            return self.not_available("pool.rule", format!("{:?}", pool.rule), available_rules());
-        }
         if pool.fee_rate > 0.0 {
             return self.not_available("pool.fee_rate", pool.fee_rate, "only pools without fees: pool.fee_rate = 0");
         }
@@ -286,13 +210,6 @@ impl Checker<'_> {
         }
         if pool.execution == super::Execution::Onchain {
             return self.not_available("pool.execution", "\"onchain\"", "only pool.execution = \"ideal\"");
-        }
-        if pool.compat.min_variance_lookahead {
-            return self.not_available(
-                "pool.compat.min_variance_lookahead",
-                true,
-                "it belongs to the rule min_variance, which is to come",
-            );
         }
         Ok(())
     }
@@ -305,8 +222,4 @@ impl Checker<'_> {
             available: available.into(),
         })
     }
-}
-
-fn available_rules() -> String {
-    format!("available rules: {}", AVAILABLE_RULES.join(", "))
 }

@@ -46,15 +46,8 @@ impl Checker<'_> {
             initial.memory_delta_days,
             "above minus `initial.memory_days`",
         )?;
-        let entries = [
-            ("initial.k_per_day", &initial.k_per_day, true),
-            ("initial.weights_logits", &initial.weights_logits, false),
-            ("initial.log_amplitude", &initial.log_amplitude, false),
-            ("initial.raw_width", &initial.raw_width, false),
-            ("initial.raw_exponents", &initial.raw_exponents, false),
-            ("initial.pre_exp_scaling", &initial.pre_exp_scaling, true),
-        ];
-        for (key, value, positive) in entries {
+        for (key, value) in initial.per_asset() {
+            let positive = matches!(key, "initial.k_per_day" | "initial.pre_exp_scaling");
             if let Some(problem) = value.shape_problem(config.data.assets.len(), config.train.parameter_sets) {
                 return self.refuse(key, problem, None);
             }
