@@ -54,11 +54,12 @@ fn minvar_vec_1440_zero() {
     let Some(shared) = shared(name) else { return };
     case::check(&shared, name, &["pool.compat.min_variance_lookahead=true"]);
     let (honest, golden) = (Case::load(&shared, name, &[]), Golden::load(&shared, name));
-    both_numbers(name, honest.final_value(), golden.number(&["final_value"]), MINVAR);
+    let values = [honest.final_value(), golden.number(&["final_value"])];
+    assert_close(name, &values, &[991_601.326_772_109_3, 993_058.097_459_746], VALUE_TOLERANCE, 0.0);
 }
 
 /// The reference takes supplies from the start of their files instead of the dates of the prices (T2.6). Given its
-/// supplies we get its numbers; with those of the right dates the pool ends with another value.
+/// supplies we get its numbers; those of the right dates, which differ little here, move the last value by 9e-13 of it.
 #[test]
 fn index_mcap_zero() {
     let name = "index_mcap_zero";
@@ -74,7 +75,8 @@ fn index_mcap_zero() {
         case
     });
     let (aligned, golden) = (Case::load(&shared, name, &[]), Golden::load(&shared, name));
-    both_numbers(name, aligned.final_value(), golden.number(&["final_value"]), INDEX);
+    let values = [aligned.final_value(), golden.number(&["final_value"])];
+    assert_close(name, &values, &[873_954.304_501_153_9, 873_954.304_500_373_1], 1e-13, 0.0);
 }
 
 /// The reference's fused objective ignores trained bounds (T3.1): it is that of the pool without them. Everything else agrees.
@@ -100,13 +102,4 @@ fn bounded_mom_zero() {
 #[test]
 fn bounded_mom_scan() {
     bounded("bounded_mom_scan");
-}
-
-/// Ours, and the reference's.
-const MINVAR: [f64; 2] = [0.0, 0.0];
-const INDEX: [f64; 2] = [0.0, 0.0];
-
-fn both_numbers(name: &str, ours: f64, reference: f64, expected: [f64; 2]) {
-    assert_close(name, &[ours, reference], &expected, VALUE_TOLERANCE, 0.0);
-    assert!((ours / reference - 1.0).abs() > 1e-6, "{name}: the defect shows");
 }
