@@ -99,8 +99,7 @@ impl Trajectory {
                     continue;
                 }
                 let expected = number(&expected[*name]).unwrap();
-                let tolerance = 1e-6;
-                assert_close(&what(&format!("{key} {name}")), &[found.value], &[expected], tolerance, 0.0);
+                assert_close(&what(&format!("{key} {name}")), &[found.value], &[expected], TOLERANCE, 0.0);
             }
         }
     }
@@ -131,4 +130,10 @@ fn train_sgd_plateau() {
 #[test]
 fn train_adamw_cosine_clip() {
     check("train_adamw_cosine_clip", &["train.compat.decay_frozen_leaves=true"]);
+}
+
+/// A mean-reversion channel, updated every hour.
+#[test]
+fn train_adam_mrc_60() {
+    check("train_adam_mrc_60", &[]);
 }

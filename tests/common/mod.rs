@@ -1,6 +1,8 @@
 //! The numbers that the reference system produced, and where to find them.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+pub mod rule_laws;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
