@@ -17,6 +17,7 @@ mod host;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod real;
+mod row;
 mod threads;
 
 use burn::backend::{Dispatch, DispatchDevice, DispatchTensor};
@@ -26,6 +27,7 @@ use std::fmt::Debug;
 pub use extension::{PrimitiveInputs, PrimitiveOps};
 pub use host::{HostBackend, View};
 pub use real::Real;
+pub(crate) use row::{Row, with_row};
 pub use threads::{pieces, run};
 
 /// What a backward pass knows of its forward pass.

@@ -1,24 +1,11 @@
 //! Fused loops: one pass over time per window and set, forward and backward.
 
-use super::step::{self, Bounds, Cotangents, KEPT_PER_ASSET, KEPT_PER_STEP, Limits, Row, Terms, Trace};
+use super::step::{self, Bounds, Cotangents, KEPT_PER_ASSET, KEPT_PER_STEP, Limits, Terms, Trace};
 use super::{GuardrailSettings, Layout};
-use crate::backend::{Real, pieces, run};
+use crate::backend::{Real, Row, pieces, run, with_row};
 
 /// Elementary steps that one weight of one step costs, roughly.
 const STEPS_PER_WEIGHT: usize = 8;
-
-/// Calls a function with the row type that fits the number of assets: an array for the usual sizes.
-macro_rules! with_row {
-    ($assets:expr, $function:ident :: <$real:ty> ( $($argument:expr),* $(,)? )) => {
-        match $assets {
-            2 => $function::<$real, [$real; 2]>($($argument),*),
-            3 => $function::<$real, [$real; 3]>($($argument),*),
-            4 => $function::<$real, [$real; 4]>($($argument),*),
-            8 => $function::<$real, [$real; 8]>($($argument),*),
-            _ => $function::<$real, Vec<$real>>($($argument),*),
-        }
-    };
-}
 
 /// Inputs as contiguous slices, in the shapes of [`super::GuardrailInputs`].
 #[derive(Clone, Copy, Debug)]

@@ -1,59 +1,12 @@
 //! One guarded step of the weights, and its adjoint: the arithmetic that the fused kernel and streaming share.
-//!
-//! A [`Row`] holds one number per asset: an array for the usual pool sizes, so that loops over assets are unrolled, and a
-//! vector for all others.
 
 use super::GuardrailSettings;
-use crate::backend::Real;
+use crate::backend::{Real, Row};
 
 /// Added to the largest change before it divides the cap (spec 03 sec. 3.2 step 9, trap T3.4).
 const CAP_GUARD: f64 = 1e-10;
 /// Added to the room that bounded weights can move into (spec 03 sec. 3.2.1).
 const ROOM_GUARD: f64 = 1e-10;
-
-/// One number per asset.
-pub(super) trait Row<F>: Clone {
-    /// The same number for `assets` assets.
-    fn filled(value: F, assets: usize) -> Self;
-
-    /// All numbers.
-    fn slice(&self) -> &[F];
-
-    /// All numbers, to be written.
-    fn slice_mut(&mut self) -> &mut [F];
-}
-
-impl<F: Real, const N: usize> Row<F> for [F; N] {
-    #[inline]
-    fn filled(value: F, assets: usize) -> Self {
-        debug_assert_eq!(assets, N);
-        [value; N]
-    }
-
-    #[inline]
-    fn slice(&self) -> &[F] {
-        self
-    }
-
-    #[inline]
-    fn slice_mut(&mut self) -> &mut [F] {
-        self
-    }
-}
-
-impl<F: Real> Row<F> for Vec<F> {
-    fn filled(value: F, assets: usize) -> Self {
-        vec![value; assets]
-    }
-
-    fn slice(&self) -> &[F] {
-        self
-    }
-
-    fn slice_mut(&mut self) -> &mut [F] {
-        self
-    }
-}
 
 /// Settings in the kernel's own number type.
 #[derive(Clone, Copy, Debug)]
