@@ -42,10 +42,7 @@ trait WithRows {
 }
 
 fn with_width(plan: &ArbitragePlan, work: impl WithRows) {
-    fn call<F, R: Row<F>>(work: impl WithRows)
-    where
-        R: Row<f64>,
-    {
+    fn call<F, R: Row<F> + Row<f64>>(work: impl WithRows) {
         work.run::<R>();
     }
     with_row!(plan.assets, call::<f64>(work));

@@ -39,7 +39,8 @@ use crate::interpolation::PathLayout;
 pub const CHECKPOINT_VISITS: usize = 512;
 
 /// What trading costs, and who takes part in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Costs {
     /// Swap fee as a fraction of what is paid in.
     pub fee_rate: f64,
@@ -56,7 +57,16 @@ pub struct Costs {
 }
 
 impl Costs {
-    fn validate(&self) -> Result<(), PlanError> {
+    /// Whether trading costs nothing, so that a pool always holds its weights (spec 12.1).
+    pub fn are_none(&self) -> bool {
+        self.fee_rate == 0.0 && self.gas_cost == 0.0 && self.arbitrage_fee == 0.0
+    }
+
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// [`PlanError::Range`] naming the first number out of range.
+    pub fn validate(&self) -> Result<(), PlanError> {
         let inside = |name, value: f64, upper: f64| {
             if value >= 0.0 && value < upper {
                 Ok(())
