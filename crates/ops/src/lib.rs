@@ -11,12 +11,14 @@
 //! | [`guardrails()`] | coarse weights: normalised, bounded, with minimum weight and speed cap |
 //! | [`growth()`] | logarithm of a zero-fee pool's value along linear weight blocks, in closed form |
 //! | [`growth_steps()`] | the same, row by row, for any interpolation |
+//! | [`arbitrage()`] | reserves of a pool with fees: the optimal trade at every row, twice |
 //! | [`interpolate()`] | weights at every row between coarse weights |
 //! | [`solve()`] | small symmetric systems of equations, one per row |
 //!
 //! On a CPU backend (see [`has_fused_kernels`]) a primitive runs its fused form; elsewhere the
 //! public function runs the reference form on the tensors' own device.
 
+pub mod arbitrage;
 pub mod backend;
 pub mod growth;
 pub mod growth_steps;
@@ -25,6 +27,7 @@ pub mod interpolation;
 pub mod recurrence;
 pub mod solve;
 
+pub use arbitrage::{ArbitragePlan, Costs, arbitrage};
 pub use backend::has_fused_kernels;
 pub use growth::{GrowthPlan, PlanError, Segment, Span, growth};
 pub use growth_steps::{StepsPlan, growth_steps};

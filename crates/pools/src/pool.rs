@@ -1,9 +1,10 @@
 //! A pool: a strategy and how its value is computed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gradpool_market::{PriceTable, SupplyTable};
+use gradpool_ops::arbitrage::{ArbitragePlan, arbitrage};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
 use gradpool_ops::interpolation::{Interpolation, PathLayout, Place};
@@ -29,6 +30,8 @@ pub struct PricedHistory {
     supplies: Option<Arc<SupplyTable>>,
     logs: LogPrices,
     coarse: CoarseSeries,
+    /// The prices once more, in the form that arbitrage shares with its backward pass; made when first needed.
+    flat: OnceLock<Arc<[f64]>>,
 }
 
 impl PricedHistory {
@@ -50,6 +53,25 @@ impl PricedHistory {
     /// Number type of tensors.
     pub fn dtype(&self) -> DType {
         self.coarse.prices.dtype()
+    }
+
+    /// All prices `[rows, assets]`, row-major.
+    fn shared_prices(&self) -> Arc<[f64]> {
+        Arc::clone(self.flat.get_or_init(|| self.prices.prices().into()))
+    }
+
+    /// Prices `[sets * windows, samples, assets]` at the sampled rows, beside a tensor of that shape.
+    fn prices_at(&self, beside: &Tensor<3>, windows: &Windows, samples: &[usize]) -> Tensor<3> {
+        let [batch, _, assets] = beside.dims();
+        let mut prices = Vec::with_capacity(windows.starts.len() * samples.len() * assets);
+        for start in &windows.starts {
+            for row in samples {
+                prices.extend_from_slice(self.prices.row(start + row));
+            }
+        }
+        let shape = [windows.starts.len(), samples.len(), assets];
+        let prices = Tensor::<3>::from_data(TensorData::new(prices, shape), (&beside.device(), beside.dtype()));
+        prices.repeat_dim(0, batch / windows.starts.len())
     }
 
     /// Prices of one row per window, repeated for every set: `[sets * windows, assets]`.
@@ -100,8 +122,15 @@ impl Pool {
             return Err(PoolError::Assets { expected, found });
         }
         let coarse = self.strategy.coarse_rows(prices.prices(), &device.clone().inner(), dtype);
-        let logs = LogPrices::new(&prices, self.settings.arbitrage_interval_rows);
-        Ok(PricedHistory { prices, supplies: None, logs, coarse: CoarseSeries::of_prices(coarse) })
+        let interval_rows = self.strategy.settings().update_interval_rows;
+        let logs = LogPrices::new(&prices, self.settings.arbitrage_interval_rows).with_blocks(interval_rows);
+        Ok(PricedHistory {
+            prices,
+            supplies: None,
+            logs,
+            coarse: CoarseSeries::of_prices(coarse),
+            flat: OnceLock::new(),
+        })
     }
 
     /// Adds circulating supplies, for rules that look at them.
@@ -166,13 +195,24 @@ impl Pool {
         let layout = self.path_layout(windows);
         let first_weights = interpolated(&positions, &PathLayout { rows: 1, stride: 1, ..layout });
         let initial_reserves = first_weights * self.settings.initial_value / first_prices.clone();
-        let values = if self.settings.arbitrate {
-            self.arbitraged_values(history, &positions, windows, samples)?
+        let reserves = if self.settings.holds_its_weights() {
+            None
+        } else if self.settings.arbitrate {
+            Some(self.traded_reserves(history, &positions, &initial_reserves, windows, samples)?)
         } else {
-            held_values(history, &initial_reserves, windows, samples)
+            let [batch, assets] = initial_reserves.dims();
+            Some(initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets]))
+        };
+        let values = match &reserves {
+            None => self.arbitraged_values(history, &positions, windows, samples)?,
+            Some(reserves) => {
+                let prices = history.prices_at(reserves, windows, samples);
+                (prices * reserves.clone()).sum_dim(2).squeeze_dim(2)
+            }
         };
         Ok(PoolRun {
             values,
+            reserves,
             sample_rows: samples.to_vec(),
             positions,
             initial_reserves,
@@ -207,6 +247,33 @@ impl Pool {
                 layout.stride, layout.block_rows, layout.ramp_rows
             )
         })
+    }
+
+    /// Reserves `[sets * windows, samples, assets]` of a pool with costs: those after the last arbitrage at or before each
+    /// sample.
+    fn traded_reserves(
+        &self,
+        history: &PricedHistory,
+        positions: &Tensor<3>,
+        initial_reserves: &Tensor<2>,
+        windows: &Windows,
+        samples: &[usize],
+    ) -> Result<Tensor<3>, PoolError> {
+        if self.settings.valuation == Valuation::ClosedForm {
+            return Err(PoolError::NoClosedForm { reason: "trading has costs".into() });
+        }
+        let layout = self.path_layout(windows);
+        let mut visits: Vec<usize> = samples.iter().map(|row| row / layout.stride).collect();
+        visits.dedup();
+        let picked: Vec<usize> =
+            samples.iter().map(|row| visits.partition_point(|visit| *visit < row / layout.stride)).collect();
+        let assets = positions.dims()[2];
+        let prices = history.shared_prices();
+        let starts = windows.starts.clone();
+        let plan = ArbitragePlan::new(layout, starts, assets, prices, visits.clone(), self.settings.costs)
+            .map_err(|error| PoolError::Plan(error.to_string()))?;
+        let reserves = arbitrage(positions.clone(), initial_reserves.clone(), &Arc::new(plan));
+        Ok(if picked.len() == visits.len() { reserves } else { pick(reserves, picked.into_iter()) })
     }
 
     /// Values `[sets * windows, samples]` of a pool that is arbitraged every stride.
@@ -368,19 +435,4 @@ pub(crate) fn pick<const D: usize>(tensor: Tensor<D>, indices: impl Iterator<Ite
     let count = indices.len();
     let indices = Tensor::<1, burn::tensor::Int>::from_data(TensorData::new(indices, [count]), &tensor.device());
     tensor.select(1, indices)
-}
-
-/// Values `[sets * windows, samples]` of reserves `[sets * windows, assets]` that nobody trades against.
-fn held_values(history: &PricedHistory, reserves: &Tensor<2>, windows: &Windows, samples: &[usize]) -> Tensor<2> {
-    let [batch, assets] = reserves.dims();
-    let mut prices = Vec::with_capacity(windows.starts.len() * samples.len() * assets);
-    for start in &windows.starts {
-        for row in samples {
-            prices.extend_from_slice(history.prices.row(start + row));
-        }
-    }
-    let shape = [windows.starts.len(), samples.len(), assets];
-    let prices = Tensor::<3>::from_data(TensorData::new(prices, shape), (&reserves.device(), reserves.dtype()));
-    let prices = prices.repeat_dim(0, batch / windows.starts.len());
-    (prices * reserves.clone().unsqueeze_dim::<3>(1)).sum_dim(2).squeeze_dim(2)
 }

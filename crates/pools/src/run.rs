@@ -12,6 +12,9 @@ use crate::pool::{Pool, PricedHistory, interpolated_rows};
 pub struct PoolRun {
     /// Value in USD, `[sets * windows, samples]`.
     pub values: Tensor<2>,
+    /// Reserves, `[sets * windows, samples, assets]`: those of the last arbitrage; `None` for a pool that holds its weights,
+    /// whose reserves follow from value and weights.
+    pub reserves: Option<Tensor<3>>,
     /// The sampled rows of the window.
     pub sample_rows: Vec<usize>,
     /// Coarse weights, `[sets * windows, ramps + 1, assets]`.
@@ -58,12 +61,12 @@ impl Pool {
         let data = TensorData::new(prices, [run.windows.starts.len(), rows, assets]);
         let prices = Tensor::<3>::from_data(data, (&run.values.device(), run.values.dtype()));
         let prices = prices.repeat_dim(0, batch / run.windows.starts.len());
-        let reserves = if self.settings().arbitrate {
+        let reserves = if let Some(reserves) = &run.reserves {
+            reserves.clone()
+        } else {
             let reserves = weights.clone() * run.values.clone().unsqueeze_dim::<3>(2) / prices.clone();
             let stride = run.layout.stride;
             if stride == 1 { reserves } else { crate::pool::pick(reserves, (0..rows).map(|row| row - row % stride)) }
-        } else {
-            run.initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, rows, assets])
         };
         DenseSeries { weights, reserves, prices, values: run.values.clone() }
     }
@@ -97,7 +100,7 @@ impl Pool {
 
     /// Whether the pool is arbitraged at every row and its weights move along lines.
     pub fn shares_follow_lines(&self) -> bool {
-        self.settings().arbitrate
+        self.settings().holds_its_weights()
             && self.settings().arbitrage_interval_rows == 1
             && self.strategy().settings().interpolation == Interpolation::Linear
     }
@@ -107,13 +110,13 @@ impl Pool {
     /// # Panics
     /// If that row was not sampled.
     pub fn reserves_at(&self, history: &PricedHistory, run: &PoolRun, row: usize) -> Tensor<2> {
-        if !self.settings().arbitrate {
-            return run.initial_reserves.clone();
-        }
         let visited = row - row % run.layout.stride;
         let sample = run.sample_rows.binary_search(&visited);
         let sample = sample.unwrap_or_else(|_| panic!("reserves at row {row} need a sample at row {visited}"));
         let [batch, _] = run.values.dims();
+        if let Some(reserves) = &run.reserves {
+            return reserves.clone().narrow(1, sample, 1).squeeze_dim(1);
+        }
         let values = run.values.clone().slice([0..batch, sample..sample + 1]);
         let weights: Tensor<2> = interpolated_rows(&run.positions, &run.layout, &[visited]).squeeze_dim(1);
         let sets = batch / run.windows.starts.len();

@@ -1,5 +1,6 @@
 //! Settings of a pool around its strategy.
 
+use gradpool_ops::Costs;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PoolError;
@@ -28,11 +29,20 @@ pub struct PoolSettings {
     pub arbitrate: bool,
     /// How values are computed.
     pub valuation: Valuation,
+    /// What trading costs. Where it costs something every row is simulated.
+    #[serde(default)]
+    pub costs: Costs,
 }
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { initial_value: 1e6, arbitrage_interval_rows: 1, arbitrate: true, valuation: Valuation::Auto }
+        Self {
+            initial_value: 1e6,
+            arbitrage_interval_rows: 1,
+            arbitrate: true,
+            valuation: Valuation::Auto,
+            costs: Costs::default(),
+        }
     }
 }
 
@@ -56,6 +66,11 @@ impl PoolSettings {
                 valid: "at least one row of the price grid",
             });
         }
-        Ok(())
+        self.costs.validate().map_err(|error| PoolError::Plan(error.to_string()))
+    }
+
+    /// Whether the pool is arbitraged without costs, so that its value shares are its weights.
+    pub fn holds_its_weights(&self) -> bool {
+        self.arbitrate && self.costs.are_none()
     }
 }

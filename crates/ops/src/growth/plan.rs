@@ -45,6 +45,20 @@ pub enum PlanError {
         /// Rows of a block.
         block_rows: usize,
     },
+    /// A number outside its range.
+    #[error("{name} is {value}, which is out of its range")]
+    Range {
+        /// Which number.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// Samples that do not rise or lie outside the window.
+    #[error("samples must rise and lie below the {visited} visited rows of a window")]
+    Samples {
+        /// Visited rows of a window.
+        visited: usize,
+    },
     /// No segment is sampled, so there is nothing to compute.
     #[error("no segment is sampled; mark at least the last one")]
     NoSample,

@@ -1,0 +1,385 @@
+//! Reserves with fees: the optimum's laws, the reference form, differences, and what must not change a bit.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::Arc;
+
+use burn::tensor::{DType, Device, Tensor};
+use common::{Numbers, distance, loss, tensor, values};
+use gradpool_ops::arbitrage::reference;
+use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, arbitrage};
+use proptest::prelude::*;
+
+/// Everything that goes into a call.
+#[derive(Clone, Debug)]
+struct Call {
+    assets: usize,
+    sets: usize,
+    layout: PathLayout,
+    starts: Vec<usize>,
+    prices: Vec<f64>,
+    positions: Vec<f64>,
+    initial: Vec<f64>,
+    samples: Vec<usize>,
+    costs: Costs,
+}
+
+impl Call {
+    fn plan(&self) -> Arc<ArbitragePlan> {
+        let prices: Arc<[f64]> = self.prices.clone().into();
+        let samples = self.samples.clone();
+        Arc::new(
+            ArbitragePlan::new(self.layout, self.starts.clone(), self.assets, prices, samples, self.costs).unwrap(),
+        )
+    }
+
+    fn batch(&self) -> usize {
+        self.sets * self.starts.len()
+    }
+
+    fn tensors(&self, device: &Device, dtype: DType) -> (Tensor<3>, Tensor<2>) {
+        let batch = self.batch();
+        let blocks = self.positions.len() / batch / self.assets;
+        (
+            tensor(&self.positions, [batch, blocks, self.assets], device, dtype),
+            tensor(&self.initial, [batch, self.assets], device, dtype),
+        )
+    }
+
+    fn reserves(&self) -> Vec<f64> {
+        let (positions, initial) = self.tensors(&Device::flex(), DType::F64);
+        values(&arbitrage(positions, initial, &self.plan()))
+    }
+
+    /// Reserves, and gradients of positions and initial reserves.
+    fn run(&self, form: impl Fn(Tensor<3>, Tensor<2>) -> Tensor<3>, device: &Device) -> [Vec<f64>; 3] {
+        let (positions, initial) = self.tensors(&device.clone().autodiff(), DType::F64);
+        let (positions, initial) = (positions.require_grad(), initial.require_grad());
+        let reserves = form(positions.clone(), initial.clone());
+        let gradients = loss(reserves.clone()).backward();
+        let gradient = |found: Option<Vec<f64>>, len: usize| found.unwrap_or_else(|| vec![0.0; len]);
+        [
+            values(&reserves),
+            gradient(positions.grad(&gradients).as_ref().map(values), self.positions.len()),
+            gradient(initial.grad(&gradients).as_ref().map(values), self.initial.len()),
+        ]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    assets: usize,
+    sets: usize,
+    windows: usize,
+    block_rows: usize,
+    blocks: usize,
+    stride: usize,
+    constant_first_block: bool,
+    interpolation: Interpolation,
+}
+
+/// A call with `blocks` ramps, prices that move by up to a few percent a row, and reserves that hold the first weights.
+fn call(seed: u64, shape: Shape, costs: Costs) -> Call {
+    let Shape { assets, sets, windows, block_rows, blocks, stride, constant_first_block, interpolation } = shape;
+    let mut numbers = Numbers(seed);
+    let ramp_rows = 1 + (seed % block_rows as u64) as usize;
+    let rows = block_rows * (blocks + usize::from(constant_first_block));
+    let layout = PathLayout { block_rows, ramp_rows, interpolation, constant_first_block, rows, stride };
+    let starts: Vec<usize> = (0..windows).map(|window| 2 * window).collect();
+    let log_prices = numbers.log_prices(rows + 2 * windows, assets);
+    let prices: Vec<f64> = log_prices.iter().map(|log| log.exp()).collect();
+    let batch = sets * windows;
+    let positions = numbers.weights(batch * (blocks + 1), assets);
+    let initial = (0..batch)
+        .flat_map(|entry| {
+            let weights = &positions[entry * (blocks + 1) * assets..][..assets];
+            let prices = &prices[starts[entry % windows] * assets..][..assets];
+            weights.iter().zip(prices).map(|(weight, price)| 1e3 * weight / price).collect::<Vec<_>>()
+        })
+        .collect();
+    let visited = layout.visited();
+    let samples = (0..visited).filter(|visit| visit % 3 == 2 || visit + 1 == visited).collect();
+    Call { assets, sets, layout, starts, prices, positions, initial, samples, costs }
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    let sizes = (2usize..9, 1usize..3, 1usize..3, 1usize..7, 1usize..5, 1usize..3);
+    let methods = prop::sample::select(vec![Interpolation::Linear, Interpolation::ApproxOptimal]);
+    (sizes, any::<bool>(), methods).prop_map(|(sizes, constant_first_block, interpolation)| {
+        let (assets, sets, windows, block_rows, blocks, stride) = sizes;
+        Shape { assets, sets, windows, block_rows, blocks, stride, constant_first_block, interpolation }
+    })
+}
+
+fn costs() -> impl Strategy<Value = Costs> {
+    let fee = prop_oneof![Just(0.0), 1e-5..0.3f64, Just(0.003)];
+    let gates = prop_oneof![Just((0.0, 0.0)), (0.0..1.0f64, 0.0..0.01f64)];
+    let parts = prop_oneof![Just((0.0, 0.0)), (0.0..2.0f64, 0.0..1.0f64)];
+    (fee, gates, parts, any::<bool>()).prop_map(|(fee_rate, gates, parts, pairs_only)| Costs {
+        fee_rate,
+        gas_cost: gates.0,
+        arbitrage_fee: gates.1,
+        noise_trader_ratio: parts.0,
+        protocol_fee_share: parts.1,
+        pairs_only,
+    })
+}
+
+fn fee(fee_rate: f64) -> Costs {
+    Costs { fee_rate, ..Costs::default() }
+}
+
+/// A pool that meets one row of prices, `weights` sum to one.
+fn one_trade(reserves: &[f64], weights: &[f64], prices: &[f64], costs: Costs) -> Vec<f64> {
+    let layout = PathLayout {
+        block_rows: 1,
+        ramp_rows: 1,
+        interpolation: Interpolation::Linear,
+        constant_first_block: true,
+        rows: 1,
+        stride: 1,
+    };
+    Call {
+        assets: weights.len(),
+        sets: 1,
+        layout,
+        starts: vec![0],
+        prices: prices.to_vec(),
+        positions: weights.to_vec(),
+        initial: reserves.to_vec(),
+        samples: vec![0],
+        costs,
+    }
+    .reserves()
+}
+
+fn pools() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>, f64)> {
+    let token = (0.05..1.0f64, -3.0..3.0f64, 0.7..1.4f64);
+    let fees = prop_oneof![1e-5..1e-3f64, 1e-3..0.3f64];
+    (prop::collection::vec(token, 2..9), fees).prop_map(|(tokens, fee)| {
+        let total: f64 = tokens.iter().map(|token| token.0).sum();
+        let weights: Vec<f64> = tokens.iter().map(|token| token.0 / total).collect();
+        let prices: Vec<f64> = tokens.iter().map(|token| token.1.exp()).collect();
+        let off = tokens.iter().map(|token| token.2);
+        let reserves = weights.iter().zip(&prices).zip(off).map(|((w, p), off)| 100.0 * off * w / p).collect();
+        (reserves, weights, prices, fee)
+    })
+}
+
+/// `sum w ln(R + eff(D))`, the logarithm of what the pool conserves.
+fn invariant(before: &[f64], after: &[f64], weights: &[f64], fee: f64) -> f64 {
+    let effective = |before: f64, after: f64| {
+        if after > before { before + (1.0 - fee) * (after - before) } else { after }
+    };
+    before.iter().zip(after).zip(weights).map(|((b, a), w)| w * effective(*b, *a).ln()).sum()
+}
+
+fn profit(before: &[f64], after: &[f64], prices: &[f64]) -> f64 {
+    before.iter().zip(after).zip(prices).map(|((b, a), p)| (b - a) * p).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn fused_equals_reference((seed, shape, costs) in (any::<u64>(), shapes(), costs())) {
+        let call = call(seed, shape, costs);
+        for device in common::devices() {
+            let plan = call.plan();
+            let fused = call.run(|positions, initial| arbitrage(positions, initial, &plan), &device);
+            let expected = call.run(|positions, initial| reference::arbitrage(positions, initial, &plan), &device);
+            prop_assert!(distance(&fused[0], &expected[0]) < 1e-11, "reserves {}", distance(&fused[0], &expected[0]));
+            for (fused, expected) in fused.iter().zip(&expected).skip(1) {
+                prop_assert!(distance(fused, expected) < 1e-9, "{fused:?} {expected:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn threads_change_no_bit((seed, shape, costs) in (any::<u64>(), shapes(), costs())) {
+        let call = call(seed, Shape { sets: 2, windows: 2, ..shape }, costs);
+        let plan = call.plan();
+        let run = || call.run(|positions, initial| arbitrage(positions, initial, &plan), &Device::flex());
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        prop_assert_eq!(pool(1).install(run), pool(2).install(run));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_trade_conserves_and_stays_outside_no_band((reserves, weights, prices, rate) in pools()) {
+        let after = one_trade(&reserves, &weights, &prices, fee(rate));
+        let drift = invariant(&reserves, &after, &weights, rate) - invariant(&reserves, &reserves, &weights, rate);
+        prop_assert!(drift.abs() < 1e-12, "{drift:e}");
+        let quotient = |reserves: &[f64]| -> Vec<f64> {
+            reserves.iter().zip(&weights).zip(&prices).map(|((r, w), p)| p * r / w).collect()
+        };
+        let spread = |values: Vec<f64>| {
+            let high = values.iter().fold(f64::MIN, |high, value| high.max(*value));
+            high / values.iter().fold(f64::MAX, |low, value| low.min(*value))
+        };
+        let before = spread(quotient(&reserves)) * (1.0 - rate);
+        if before <= 1.0 - 1e-12 {
+            prop_assert_eq!(&after, &reserves, "no trade inside the band");
+        } else if before > 1.0 + 1e-9 {
+            // Afterwards the pool is inside the band (what entered counts net of the fee, which only helps).
+            prop_assert!(profit(&reserves, &after, &prices) > 0.0);
+            prop_assert!(spread(quotient(&after)) * (1.0 - rate) <= 1.0 + 1e-9);
+        }
+    }
+
+    #[test]
+    fn no_other_trade_pays_more((reserves, weights, prices, rate) in pools(), tries in prop::collection::vec(-1.0..1.0f64, 8)) {
+        let best = one_trade(&reserves, &weights, &prices, fee(rate));
+        let best_profit = profit(&reserves, &best, &prices);
+        let pair = one_trade(&reserves, &weights, &prices, Costs { pairs_only: true, ..fee(rate) });
+        prop_assert!(best_profit >= profit(&reserves, &pair, &prices) - 1e-11);
+        // Other trades near the best one that conserve as much: the last token settles the account.
+        for size in [1e-4, 1e-2] {
+            let mut other = best.clone();
+            for (token, change) in tries.iter().enumerate().take(reserves.len() - 1) {
+                other[token] *= 1.0 + size * change;
+            }
+            let last = reserves.len() - 1;
+            let needed = invariant(&reserves, &reserves, &weights, rate);
+            let partial: Vec<f64> = other[..last].to_vec();
+            let rest = needed - invariant(&reserves[..last], &partial, &weights[..last], rate);
+            let effective = (rest / weights[last]).exp();
+            other[last] = if effective > reserves[last] {
+                reserves[last] + (effective - reserves[last]) / (1.0 - rate)
+            } else {
+                effective
+            };
+            prop_assert!(profit(&reserves, &other, &prices) <= best_profit + 1e-10, "{other:?} beats {best:?}");
+        }
+    }
+
+    #[test]
+    fn units_and_order_do_not_matter((reserves, weights, prices, rate) in pools(), scale in 0.01..100.0f64) {
+        let costs = Costs { noise_trader_ratio: 0.3, protocol_fee_share: 0.2, ..fee(rate) };
+        let after = one_trade(&reserves, &weights, &prices, costs);
+        let scaled: Vec<f64> = reserves.iter().map(|reserve| reserve * scale).collect();
+        for (scaled, after) in one_trade(&scaled, &weights, &prices, costs).iter().zip(&after) {
+            prop_assert!((scaled / after / scale - 1.0).abs() < 1e-12);
+        }
+        let turned = |values: &[f64]| values.iter().rev().copied().collect::<Vec<f64>>();
+        let mirrored = one_trade(&turned(&reserves), &turned(&weights), &turned(&prices), costs);
+        for (mirrored, after) in turned(&mirrored).iter().zip(&after) {
+            prop_assert!((mirrored / after - 1.0).abs() < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn gradients_equal_central_differences() {
+    let shape = Shape {
+        assets: 3,
+        sets: 1,
+        windows: 2,
+        block_rows: 6,
+        blocks: 3,
+        stride: 1,
+        constant_first_block: true,
+        interpolation: Interpolation::Linear,
+    };
+    let costs = Costs { noise_trader_ratio: 0.5, protocol_fee_share: 0.25, ..fee(0.003) };
+    for (seed, costs) in [(1, fee(0.003)), (2, fee(0.0005)), (3, costs), (4, Costs { pairs_only: true, ..costs })] {
+        let call = call(seed, shape, costs);
+        let plan = call.plan();
+        let [_, positions, initial] = call.run(|p, i| arbitrage(p, i, &plan), &Device::flex());
+        let at = |call: &Call| {
+            let (positions, initial) = call.tensors(&Device::flex(), DType::F64);
+            values(&loss(arbitrage(positions, initial, &plan)))[0]
+        };
+        let check = |found: f64, moved: &dyn Fn(f64) -> Call, what: &str| {
+            let h = 1e-6;
+            let difference = (at(&moved(h)) - at(&moved(-h))) / (2.0 * h);
+            assert!((found - difference).abs() < 1e-5 * (1.0 + difference.abs()), "{what}: {found} {difference}");
+        };
+        for (index, found) in positions.iter().enumerate() {
+            let moved = |size: f64| {
+                let mut moved = call.clone();
+                moved.positions[index] += size;
+                moved
+            };
+            check(*found, &moved, "position");
+        }
+        for (index, found) in initial.iter().enumerate() {
+            let moved = |size: f64| {
+                let mut moved = call.clone();
+                moved.initial[index] *= 1.0 + size / moved.initial[index];
+                moved
+            };
+            check(*found, &moved, "initial reserves");
+        }
+    }
+}
+
+/// Longer than one stretch between kept reserves.
+#[test]
+fn long_windows_have_the_gradient_of_the_reference() {
+    let shape = Shape {
+        assets: 3,
+        sets: 1,
+        windows: 1,
+        block_rows: 100,
+        blocks: 6,
+        stride: 1,
+        constant_first_block: true,
+        interpolation: Interpolation::Linear,
+    };
+    let call = call(9, shape, fee(0.003));
+    let plan = call.plan();
+    let fused = call.run(|p, i| arbitrage(p, i, &plan), &Device::flex());
+    let expected = call.run(|p, i| reference::arbitrage(p, i, &plan), &Device::flex());
+    for (fused, expected) in fused.iter().zip(&expected) {
+        assert!(distance(fused, expected) < 1e-9);
+    }
+}
+
+#[test]
+fn single_precision_runs() {
+    let shape = Shape {
+        assets: 4,
+        sets: 1,
+        windows: 1,
+        block_rows: 5,
+        blocks: 2,
+        stride: 1,
+        constant_first_block: true,
+        interpolation: Interpolation::Linear,
+    };
+    let call = call(3, shape, fee(0.003));
+    let (positions, initial) = call.tensors(&Device::flex(), DType::F32);
+    let found = values(&arbitrage(positions, initial, &call.plan()));
+    assert!(distance(&found, &call.reserves()) < 1e-5);
+}
+
+#[test]
+fn impossible_plans_are_refused() {
+    let layout = PathLayout {
+        block_rows: 2,
+        ramp_rows: 2,
+        interpolation: Interpolation::Linear,
+        constant_first_block: true,
+        rows: 4,
+        stride: 1,
+    };
+    let plan = |rows: usize, samples: Vec<usize>, costs: Costs| {
+        let prices: Arc<[f64]> = vec![1.0; rows * 2].into();
+        ArbitragePlan::new(layout, vec![0], 2, prices, samples, costs).map_err(|error| error.to_string())
+    };
+    assert!(plan(4, vec![3], fee(0.1)).is_ok());
+    for (error, part) in [
+        (plan(3, vec![3], fee(0.1)), "prices"),
+        (plan(4, vec![4], fee(0.1)), "below the 4 visited rows"),
+        (plan(4, vec![2, 1], fee(0.1)), "rise"),
+        (plan(4, vec![3], fee(1.0)), "fee_rate is 1"),
+        (plan(4, vec![3], fee(f64::NAN)), "fee_rate is NaN"),
+    ] {
+        assert!(error.as_ref().unwrap_err().contains(part), "{error:?}");
+    }
+}
