@@ -353,6 +353,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
             config::Valuation::ClosedForm => gradpool_pools::Valuation::ClosedForm,
             config::Valuation::StepByStep => gradpool_pools::Valuation::StepByStep,
         },
+        ..PoolSettings::default()
     };
     Ok(Pool::new(strategy, settings)?)
 }
