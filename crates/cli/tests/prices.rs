@@ -1,5 +1,5 @@
 //! The prices that configurations ask for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_push_string)]
 
 mod support;
 
@@ -80,4 +80,57 @@ fn a_fingerprint_gets_the_rows_that_the_reference_system_simulated() {
         assert_eq!((periods.train.start - periods.origin) as u64, data["start_idx"].as_u64().unwrap(), "{name}");
         assert_eq!(periods.train.len() as u64, data["bout_length"].as_u64().unwrap(), "{name}");
     }
+}
+
+/// Market-cap files of the bundled assets with a row a day for so many days, on which the supply of BTC doubles.
+fn market_caps(folder: &Path, days: i64) {
+    let start = gradpool_market::parse_time("2017-11-09").unwrap();
+    for (asset, growth) in [("btc", 1.0), ("eth", 0.0), ("ltc", 0.0)] {
+        let mut text = "snapped_at,price,market_cap\n".to_owned();
+        for day in 0..days {
+            let time = format_time(start + day * gradpool_market::DAY_MS);
+            let supply = 1.0 + growth * day as f64 / days as f64;
+            text += &format!("{time} UTC,2.0,{}\n", 2.0 * supply);
+        }
+        std::fs::write(folder.join(format!("{asset}-usd-max.csv")), text).unwrap();
+    }
+}
+
+#[test]
+fn rules_that_weigh_by_market_cap_need_its_files_and_say_what_is_old() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/momentum.toml").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let named = format!("data.market_caps={}", folder.path().display());
+    let compare = |set: &[&str]| {
+        let set = ["pool.rule=index_market_cap"].iter().chain(set).flat_map(|set| ["--set", set]);
+        support::gradpool(["compare", &config, "--json"].into_iter().chain(set))
+    };
+    let outcome = compare(&[]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.stderr.contains("needs the circulating supply of every asset"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("hint: name a folder with a file {ticker in lower case}-usd-max.csv"));
+    let outcome = compare(&[&named]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.stderr.contains("btc-usd-max.csv"), "{}", outcome.stderr);
+
+    // The simulated rows end on 2018-11-30, 387 days after the first one.
+    market_caps(folder.path(), 500);
+    let fresh = compare(&[&named]);
+    assert_eq!(fresh.code, 0, "{}", fresh.stderr);
+    assert!(!fresh.stderr.contains("older than 7 days"), "{}", fresh.stderr);
+    market_caps(folder.path(), 300);
+    let stale = compare(&[&named]);
+    assert!(stale.stderr.contains("rows are older than 7 days: "), "{}", stale.stderr);
+    assert!(stale.stderr.contains(" of BTC, ") && stale.stderr.contains(" of LTC\n"), "{}", stale.stderr);
+
+    // Supplies count in what identifies a run.
+    let loaded = |set: &[String]| {
+        let overrides = Overrides { set: set.to_vec(), ..Overrides::default() };
+        setup(Source::File(config.clone().into()), &overrides).data_hash()
+    };
+    let index = ["pool.rule=index_market_cap".to_owned(), named];
+    let (prices, few) = (loaded(&[]), loaded(&index));
+    market_caps(folder.path(), 500);
+    let many = loaded(&index);
+    assert!(prices != few && few != many, "{prices} {few} {many}");
 }
