@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::tensor::Tensor;
 use gradpool_cli::config::{self, Overrides, ResolvedConfig, Source};
 use gradpool_cli::setup::Setup;
+use gradpool_market::SupplyTable;
 use gradpool_metrics::{Metric, evaluate_all};
 use gradpool_pools::PoolRun;
 use gradpool_pools::run::DenseSeries;
@@ -53,6 +54,17 @@ impl Case {
     /// The same case with other tolerances.
     pub fn within(self, values: f64, gradients: f64) -> Self {
         Self { tolerances: (values, gradients), ..self }
+    }
+
+    /// The same case with the supplies that the reference says it used.
+    pub fn with_published_supplies(mut self) -> Self {
+        let (_, used) = self.golden.array("aux.chunkwise_supply_used").unwrap();
+        let history = self.setup.experiment.history().prices();
+        let (assets, interval) = (history.assets().len(), self.interval_rows());
+        let rows = (0..history.rows()).flat_map(|row| used[row / interval * assets..][..assets].to_vec()).collect();
+        let supplies = SupplyTable::from_rows(history.assets(), *history.grid(), rows).unwrap();
+        self.setup.experiment = self.setup.experiment.with_supplies(supplies).unwrap();
+        self
     }
 
     pub fn parameters(&self) -> ParameterSets {
@@ -167,6 +179,28 @@ impl Case {
         let experiment = if penalised { experiment } else { experiment.without_penalty() };
         let found = experiment.gradient(&self.parameters(), metric, &self.windows()).unwrap();
         (found.values, found.gradient.to_values().remove(0))
+    }
+
+    /// Where the reference's slope is not that of its own central difference the case is not smooth: a trade at the edge of
+    /// the no-trade band, or one of two equally good pairs, flips. There our slope must be nearer to the reference's than its
+    /// difference is.
+    pub fn slopes_are_nearer_than_differences(&self) {
+        let expected = self.golden.json["gradients"].as_object().unwrap();
+        for name in expected.keys() {
+            let (_, gradient) = self.gradient(Metric::parse(name).unwrap(), false);
+            let along = |values: &Vec<f64>| -> f64 {
+                values.iter().enumerate().map(|(index, slope)| slope * (index as f64 + 0.3).cos()).sum()
+            };
+            let leaves = gradient.leaves.iter().filter(|(leaf, _)| *leaf != "initial_weights_logits");
+            let found: f64 = leaves.map(|(_, values)| along(values)).sum();
+            let analytic = self.golden.number(&["fd_check", name, "analytic"]);
+            let difference = self.golden.number(&["fd_check", name, "central_difference"]);
+            assert!((difference / analytic - 1.0).abs() > 5e-5, "{name} is smooth");
+            assert!(
+                (found - analytic).abs() < (difference - analytic).abs(),
+                "{name}: {found} {analytic} {difference}"
+            );
+        }
     }
 
     fn gradient_agrees(&self, name: &str, found: &(Vec<f64>, ParameterValues), expected: &Value, tolerance: f64) {
