@@ -17,6 +17,16 @@ pub struct LogPrices {
     logs: Vec<f64>,
     /// Sum of `log - log at the day's first row` over this row and those `stride`, `2 stride`, ... before it in its day.
     sums: Vec<f64>,
+    blocks: Blocks,
+}
+
+/// The sums of whole blocks, which windows that start on a block ask for again and again.
+#[derive(Clone, Debug, Default)]
+struct Blocks {
+    /// Rows of a block; 0 where there are none.
+    rows: usize,
+    first: Vec<f64>,
+    second: Vec<f64>,
 }
 
 impl LogPrices {
@@ -34,7 +44,22 @@ impl LogPrices {
                 sums[here] = before + logs[here] - logs[day_start * assets + asset];
             }
         }
-        Self { assets, stride, rows_per_day, logs, sums }
+        Self { assets, stride, rows_per_day, logs, sums, blocks: Blocks::default() }
+    }
+
+    /// The same with the sums of the blocks of `block_rows` rows at hand, if a block is a number of strides.
+    #[must_use]
+    pub fn with_blocks(mut self, block_rows: usize) -> Self {
+        if block_rows.is_multiple_of(self.stride) {
+            let count = (self.logs.len() / self.assets).saturating_sub(1) / block_rows;
+            let size = count * self.assets;
+            let (mut first, mut second) = (Vec::with_capacity(size), Vec::with_capacity(size));
+            for block in 0..count {
+                self.push_sums(block * block_rows, block_rows / self.stride, &mut first, &mut second);
+            }
+            self.blocks = Blocks { rows: block_rows, first, second };
+        }
+        self
     }
 
     /// Rows between two arbitrages.
@@ -50,6 +75,13 @@ impl LogPrices {
     /// Over `steps` strides from `row` on, per asset: `S0 = l_m - l_0` and `S1 = sum_{t<m} t (l_{t+1} - l_t)`, pushed to
     /// `first` and `second`. `S1 = (m - 1)(l_m - l_0) - sum_{t=1}^{m-1} (l_t - l_0)`.
     pub fn push_sums(&self, row: usize, steps: usize, first: &mut Vec<f64>, second: &mut Vec<f64>) {
+        let blocks = &self.blocks;
+        if blocks.rows > 0 && steps * self.stride == blocks.rows && row.is_multiple_of(blocks.rows) {
+            let block = row / blocks.rows * self.assets..(row / blocks.rows + 1) * self.assets;
+            first.extend_from_slice(&blocks.first[block.clone()]);
+            second.extend_from_slice(&blocks.second[block]);
+            return;
+        }
         let end = row + steps * self.stride;
         for asset in 0..self.assets {
             let start = self.at(row, asset);
@@ -126,6 +158,13 @@ mod tests {
         ) {
             let prices = table(10_000, 60_000, seed);
             let logs = LogPrices::new(&prices, stride);
+            let stored = logs.clone().with_blocks(24 * stride);
+            for block in 0..5 {
+                let (mut found, mut expected) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+                stored.push_sums(24 * stride * block, 24, &mut found.0, &mut found.1);
+                logs.push_sums(24 * stride * block, 24, &mut expected.0, &mut expected.1);
+                prop_assert_eq!(found, expected);
+            }
             let (mut first, mut second) = (Vec::new(), Vec::new());
             logs.push_sums(start, steps, &mut first, &mut second);
             for asset in 0..2 {

@@ -100,7 +100,8 @@ impl Pool {
             return Err(PoolError::Assets { expected, found });
         }
         let coarse = self.strategy.coarse_rows(prices.prices(), &device.clone().inner(), dtype);
-        let logs = LogPrices::new(&prices, self.settings.arbitrage_interval_rows);
+        let interval_rows = self.strategy.settings().update_interval_rows;
+        let logs = LogPrices::new(&prices, self.settings.arbitrage_interval_rows).with_blocks(interval_rows);
         Ok(PricedHistory { prices, supplies: None, logs, coarse: CoarseSeries::of_prices(coarse) })
     }
 

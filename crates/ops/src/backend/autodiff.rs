@@ -9,19 +9,20 @@ use burn::backend::autodiff::{
 };
 use burn::backend::tensor::FloatTensor;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 #[derive(Debug)]
 struct Adjoint<P>(PhantomData<P>);
 
 impl<B: HostBackend, P: Primitive<N>, const N: usize> Backward<B, N> for Adjoint<P> {
-    /// The primitive, its inputs and its output; the tensors are shared, not copied.
-    type State = (P, [FloatTensor<B>; N], FloatTensor<B>);
+    /// The primitive, its inputs, its output and what it kept; the tensors are shared, not copied.
+    type State = (P, [FloatTensor<B>; N], FloatTensor<B>, Arc<[f64]>);
 
     fn backward(self, ops: Ops<Self::State, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let cotangent = gradients.consume::<B>(&ops.node);
-        let (primitive, inputs, output) = ops.state;
+        let (primitive, inputs, output, kept) = ops.state;
         let wanted = ops.parents.each_ref().map(Option::is_some);
-        let found = host::backward::<B, P, N>(&primitive, inputs, output, cotangent, wanted);
+        let found = host::backward::<B, P, N>(&primitive, inputs, output, &kept, cotangent, wanted);
         for (parent, gradient) in ops.parents.into_iter().zip(found) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
                 gradients.register::<B>(parent.id, gradient);
@@ -38,10 +39,12 @@ impl<B: HostBackend + PrimitiveOps, C: CheckpointStrategy> PrimitiveOps for Auto
         let inputs = inputs.map(FloatTensor::<Self>::into_primitive);
         match Adjoint::<P>(PhantomData).prepare::<C>(guards).compute_bound().stateful() {
             OpsKind::Tracked(preparation) => {
-                let output = host::forward::<B, P, N>(&primitive, inputs.clone());
-                preparation.finish((primitive, inputs, output.clone()), output)
+                let (output, kept) = host::forward::<B, P, N>(&primitive, inputs.clone(), true);
+                preparation.finish((primitive, inputs, output.clone(), kept.into()), output)
             }
-            OpsKind::UnTracked(preparation) => preparation.finish(host::forward::<B, P, N>(&primitive, inputs)),
+            OpsKind::UnTracked(preparation) => {
+                preparation.finish(host::forward::<B, P, N>(&primitive, inputs, false).0)
+            }
         }
     }
 }

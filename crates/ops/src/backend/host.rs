@@ -1,6 +1,6 @@
 //! Tensors as slices of host memory.
 
-use super::{Primitive, Real};
+use super::{Pass, Primitive, Real};
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::DType;
 
@@ -28,14 +28,15 @@ pub trait HostBackend: Backend {
     fn from_values<F: Real>(values: Vec<F>, shape: &[usize]) -> FloatTensor<Self>;
 }
 
-/// Runs the forward pass of a primitive.
+/// Runs the forward pass of a primitive; returns its output and, where it is `tracked`, what it keeps for the backward pass.
 pub(super) fn forward<B: HostBackend, P: Primitive<N>, const N: usize>(
     primitive: &P,
     inputs: [FloatTensor<B>; N],
-) -> FloatTensor<B> {
+    tracked: bool,
+) -> (FloatTensor<B>, Vec<f64>) {
     match common_dtype::<B>(&inputs) {
-        DType::F64 => forward_as::<B, P, f64, N>(primitive, inputs),
-        _ => forward_as::<B, P, f32, N>(primitive, inputs),
+        DType::F64 => forward_as::<B, P, f64, N>(primitive, inputs, tracked),
+        _ => forward_as::<B, P, f32, N>(primitive, inputs, tracked),
     }
 }
 
@@ -44,12 +45,13 @@ pub(super) fn backward<B: HostBackend, P: Primitive<N>, const N: usize>(
     primitive: &P,
     inputs: [FloatTensor<B>; N],
     output: FloatTensor<B>,
+    kept: &[f64],
     cotangent: FloatTensor<B>,
     wanted: [bool; N],
 ) -> [Option<FloatTensor<B>>; N] {
     match common_dtype::<B>(&inputs) {
-        DType::F64 => backward_as::<B, P, f64, N>(primitive, inputs, output, cotangent, wanted),
-        _ => backward_as::<B, P, f32, N>(primitive, inputs, output, cotangent, wanted),
+        DType::F64 => backward_as::<B, P, f64, N>(primitive, inputs, output, kept, cotangent, wanted),
+        _ => backward_as::<B, P, f32, N>(primitive, inputs, output, kept, cotangent, wanted),
     }
 }
 
@@ -66,19 +68,23 @@ fn common_dtype<B: Backend>(tensors: &[FloatTensor<B>]) -> DType {
 fn forward_as<B: HostBackend, P: Primitive<N>, F: Real, const N: usize>(
     primitive: &P,
     inputs: [FloatTensor<B>; N],
-) -> FloatTensor<B> {
+    tracked: bool,
+) -> (FloatTensor<B>, Vec<f64>) {
     let inputs = inputs.map(B::contiguous);
     let shapes = inputs.each_ref().map(TensorMetadata::shape);
-    let shape = primitive.output_shape(shapes.each_ref().map(|shape| &**shape));
+    let shapes = shapes.each_ref().map(|shape| &**shape);
+    let shape = primitive.output_shape(shapes);
     let mut output = vec![F::ZERO; shape.iter().product()];
-    primitive.forward(views::<B, F, N>(&inputs, shapes.each_ref().map(|shape| &**shape)), &mut output);
-    B::from_values(output, &shape)
+    let mut kept = vec![0.0; if tracked { primitive.kept(shapes) } else { 0 }];
+    primitive.forward(views::<B, F, N>(&inputs, shapes), &mut output, &mut kept);
+    (B::from_values(output, &shape), kept)
 }
 
 fn backward_as<B: HostBackend, P: Primitive<N>, F: Real, const N: usize>(
     primitive: &P,
     inputs: [FloatTensor<B>; N],
     output: FloatTensor<B>,
+    kept: &[f64],
     cotangent: FloatTensor<B>,
     wanted: [bool; N],
 ) -> [Option<FloatTensor<B>>; N] {
@@ -89,12 +95,13 @@ fn backward_as<B: HostBackend, P: Primitive<N>, F: Real, const N: usize>(
     let output_shape = output.shape();
     let mut gradients: [Option<Vec<F>>; N] =
         std::array::from_fn(|index| wanted[index].then(|| vec![F::ZERO; shapes[index].iter().product()]));
-    primitive.backward(
-        views::<B, F, N>(&inputs, shapes),
-        View { shape: &output_shape, values: B::values(&output) },
-        View { shape: &output_shape, values: B::values(&cotangent) },
-        gradients.each_mut().map(Option::as_deref_mut),
-    );
+    let pass = Pass {
+        inputs: views::<B, F, N>(&inputs, shapes),
+        output: View { shape: &output_shape, values: B::values(&output) },
+        kept,
+        cotangent: View { shape: &output_shape, values: B::values(&cotangent) },
+    };
+    primitive.backward(pass, gradients.each_mut().map(Option::as_deref_mut));
     let mut shapes = shapes.into_iter();
     gradients.map(|gradient| {
         let shape = shapes.next().unwrap_or_default();

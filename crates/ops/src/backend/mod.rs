@@ -28,6 +28,19 @@ pub use host::{HostBackend, View};
 pub use real::Real;
 pub use threads::{pieces, run};
 
+/// What a backward pass knows of its forward pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass<'a, F, const N: usize> {
+    /// The inputs.
+    pub inputs: [View<'a, F>; N],
+    /// What the forward pass returned.
+    pub output: View<'a, F>,
+    /// What it kept.
+    pub kept: &'a [f64],
+    /// Gradient with respect to the output.
+    pub cotangent: View<'a, F>,
+}
+
 /// A differentiable operation on `N` float tensors with one output, computed on the host.
 ///
 /// The value itself carries what is not a tensor: options and constants (behind an `Arc` when large).
@@ -40,18 +53,18 @@ pub trait Primitive<const N: usize>: Clone + Debug + Send + Sync + 'static {
     /// would be right.
     fn output_shape(&self, inputs: [&[usize]; N]) -> Vec<usize>;
 
-    /// Fills `output`, which arrives as zeros.
-    fn forward<F: Real>(&self, inputs: [View<'_, F>; N], output: &mut [F]);
+    /// How many numbers the forward pass keeps for the backward pass, where there will be one.
+    fn kept(&self, inputs: [&[usize]; N]) -> usize {
+        let _ = inputs;
+        0
+    }
+
+    /// Fills `output`, which arrives as zeros; and `kept`, unless it is empty because nothing is tracked.
+    fn forward<F: Real>(&self, inputs: [View<'_, F>; N], output: &mut [F], kept: &mut [f64]);
 
     /// Fills the gradient of each input that wants one, given the gradient with respect to the output.
     /// The gradients arrive as zeros.
-    fn backward<F: Real>(
-        &self,
-        inputs: [View<'_, F>; N],
-        output: View<'_, F>,
-        cotangent: View<'_, F>,
-        gradients: [Option<&mut [F]>; N],
-    );
+    fn backward<F: Real>(&self, pass: Pass<'_, F, N>, gradients: [Option<&mut [F]>; N]);
 }
 
 /// Runs a primitive on the device of its inputs, recording it for the gradient where an input is tracked.

@@ -1,6 +1,6 @@
 //! Fused loops: one task per window of one set; arithmetic in double precision.
 
-use super::divergence::{divergence, divergence_gradient};
+use super::divergence::divergence;
 use super::{GrowthPlan, Segment, Span};
 use crate::backend::{Real, View, pieces, run};
 
@@ -26,18 +26,22 @@ fn position<F>(positions: &[F], index: u32, assets: usize) -> &[F] {
     &positions[first..first + assets]
 }
 
-pub(super) fn forward<F: Real>(plan: &GrowthPlan, positions: View<'_, F>, output: &mut [F]) {
+/// Fills the growth at the samples, and the slopes of every segment where they are to be `kept`: per batch entry and
+/// segment `d/dx` of every asset, then `d/dd`.
+pub(super) fn forward<F: Real>(plan: &GrowthPlan, positions: View<'_, F>, output: &mut [F], kept: &mut [f64]) {
     let batch = positions.shape[0];
     let length = positions.values.len() / batch;
     let work = batch * plan.segments.len() * plan.assets * WORK;
-    let tasks = pieces(Some(output), batch).into_iter().flatten().enumerate().collect();
-    run(tasks, work, |(index, output): (usize, &mut [F])| {
+    let kept = pieces((!kept.is_empty()).then_some(kept), batch);
+    let tasks = pieces(Some(output), batch).into_iter().flatten().zip(kept).enumerate().collect();
+    run(tasks, work, |(index, (output, mut kept)): (usize, (&mut [F], Option<&mut [f64]>))| {
         let positions = &positions.values[index * length..(index + 1) * length];
         let mut total = 0.0;
         let mut samples = output.iter_mut();
         for (place, segment) in plan.segments.iter().enumerate() {
             let (s0, s1) = prices(plan, index % plan.windows, place);
-            total += growth_of_segment(plan, segment, positions, s0, s1);
+            let slopes = kept.as_mut().map(|kept| &mut kept[place * 2 * plan.assets..][..2 * plan.assets]);
+            total += growth_of_segment(plan, segment, positions, s0, s1, slopes);
             if segment.sample
                 && let Some(sample) = samples.next()
             {
@@ -47,7 +51,15 @@ pub(super) fn forward<F: Real>(plan: &GrowthPlan, positions: View<'_, F>, output
     });
 }
 
-fn growth_of_segment<F: Real>(plan: &GrowthPlan, segment: &Segment, positions: &[F], s0: &[f64], s1: &[f64]) -> f64 {
+#[inline]
+fn growth_of_segment<F: Real>(
+    plan: &GrowthPlan,
+    segment: &Segment,
+    positions: &[F],
+    s0: &[f64],
+    s1: &[f64],
+    slopes: Option<&mut [f64]>,
+) -> f64 {
     let assets = plan.assets;
     let mut total = 0.0;
     match segment.span {
@@ -59,43 +71,62 @@ fn growth_of_segment<F: Real>(plan: &GrowthPlan, segment: &Segment, positions: &
         Span::Ramp { block, offset } => {
             let (start, end) = (position(positions, block, assets), position(positions, block + 1, assets));
             let per_row = 1.0 / f64::from(plan.ramp_rows);
-            for asset in 0..assets {
-                let (x, d) = line(start[asset].wide(), end[asset].wide(), offset, segment.stride, per_row);
-                total += x * s0[asset] + d * s1[asset] - divergence(x, d, segment.steps);
+            let line = |asset: usize| line(start[asset].wide(), end[asset].wide(), offset, segment.stride, per_row);
+            if let Some(slopes) = slopes {
+                let (to_x, to_d) = slopes.split_at_mut(assets);
+                for asset in 0..assets {
+                    let (x, d) = line(asset);
+                    let lost = divergence(x, d, segment.steps);
+                    total += x * s0[asset] + d * s1[asset] - lost.value;
+                    to_x[asset] = s0[asset] - lost.by_x;
+                    to_d[asset] = s1[asset] - lost.by_d;
+                }
+            } else {
+                for asset in 0..assets {
+                    let (x, d) = line(asset);
+                    total += x * s0[asset] + d * s1[asset] - divergence(x, d, segment.steps).value;
+                }
             }
         }
     }
     total
 }
 
-pub(super) fn backward<F: Real>(plan: &GrowthPlan, positions: View<'_, F>, cotangent: View<'_, F>, gradient: &mut [F]) {
-    let batch = positions.shape[0];
-    let length = positions.values.len() / batch;
+/// Adjoint of [`forward`] from the slopes that it kept.
+pub(super) fn backward<F: Real>(
+    plan: &GrowthPlan,
+    positions: &[usize],
+    kept: &[f64],
+    cotangent: View<'_, F>,
+    gradient: &mut [F],
+) {
+    let batch = positions[0];
     let samples = cotangent.values.len() / batch;
-    let work = batch * plan.segments.len() * plan.assets * WORK;
+    let slopes = kept.len() / batch;
+    let work = batch * plan.segments.len() * plan.assets * WORK / 4;
     let tasks = pieces(Some(gradient), batch).into_iter().flatten().enumerate().collect();
     run(tasks, work, |(index, gradient): (usize, &mut [F])| {
-        let positions = &positions.values[index * length..(index + 1) * length];
         let mut cotangents = cotangent.values[index * samples..(index + 1) * samples].iter().rev();
+        let slopes = kept[index * slopes..(index + 1) * slopes].chunks_exact(2 * plan.assets);
         let mut later = 0.0;
-        for (place, segment) in plan.segments.iter().enumerate().rev() {
+        for ((place, segment), slopes) in plan.segments.iter().enumerate().zip(slopes).rev() {
             if segment.sample
                 && let Some(cotangent) = cotangents.next()
             {
                 later += cotangent.wide();
             }
-            let (s0, s1) = prices(plan, index % plan.windows, place);
-            adjoint_of_segment(plan, segment, positions, s0, s1, later, gradient);
+            let (s0, _) = prices(plan, index % plan.windows, place);
+            adjoint_of_segment(plan, segment, s0, slopes, later, gradient);
         }
     });
 }
 
+#[inline]
 fn adjoint_of_segment<F: Real>(
     plan: &GrowthPlan,
     segment: &Segment,
-    positions: &[F],
     s0: &[f64],
-    s1: &[f64],
+    slopes: &[f64],
     cotangent: f64,
     gradient: &mut [F],
 ) {
@@ -108,17 +139,15 @@ fn adjoint_of_segment<F: Real>(
             }
         }
         Span::Ramp { block, offset } => {
-            let (start, end) = (position(positions, block, assets), position(positions, block + 1, assets));
-            let per_row = 1.0 / f64::from(plan.ramp_rows);
+            let per_row = cotangent / f64::from(plan.ramp_rows);
+            let (offset, stride) = (f64::from(offset), f64::from(segment.stride));
             let first = block as usize * assets;
+            let (to_start, to_end) = gradient[first..first + 2 * assets].split_at_mut(assets);
+            let (by_x, by_d) = slopes.split_at(assets);
             for asset in 0..assets {
-                let (x, d) = line(start[asset].wide(), end[asset].wide(), offset, segment.stride, per_row);
-                let (by_x, by_d) = divergence_gradient(x, d, segment.steps);
-                let to_x = cotangent * (s0[asset] - by_x);
-                let to_d = cotangent * (s1[asset] - by_d);
-                let to_end = (f64::from(offset) * to_x + f64::from(segment.stride) * to_d) * per_row;
-                gradient[first + asset] += F::of(to_x - to_end);
-                gradient[first + assets + asset] += F::of(to_end);
+                let end = (offset * by_x[asset] + stride * by_d[asset]) * per_row;
+                to_start[asset] += F::of(cotangent * by_x[asset] - end);
+                to_end[asset] += F::of(end);
             }
         }
     }

@@ -28,7 +28,7 @@ pub(crate) use divergence::log_ratio;
 pub use plan::{GrowthPlan, PlanError, Segment, Span};
 pub(crate) use plan::{length, positive};
 
-use crate::backend::{Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
@@ -60,19 +60,19 @@ impl Primitive<1> for Growth {
         vec![positions[0], self.0.samples()]
     }
 
-    fn forward<F: Real>(&self, [positions]: [View<'_, F>; 1], output: &mut [F]) {
-        cpu::forward(&self.0, positions, output);
+    /// The slopes of every segment in start and step of its line: the divergence costs little more with its gradient.
+    fn kept(&self, [positions]: [&[usize]; 1]) -> usize {
+        positions[0] * self.0.segments.len() * 2 * self.0.assets
     }
 
-    fn backward<F: Real>(
-        &self,
-        [positions]: [View<'_, F>; 1],
-        _: View<'_, F>,
-        cotangent: View<'_, F>,
-        [gradient]: [Option<&mut [F]>; 1],
-    ) {
+    fn forward<F: Real>(&self, [positions]: [View<'_, F>; 1], output: &mut [F], kept: &mut [f64]) {
+        cpu::forward(&self.0, positions, output, kept);
+    }
+
+    fn backward<F: Real>(&self, pass: Pass<'_, F, 1>, [gradient]: [Option<&mut [F]>; 1]) {
         if let Some(gradient) = gradient {
-            cpu::backward(&self.0, positions, cotangent, gradient);
+            let [positions] = pass.inputs;
+            cpu::backward(&self.0, positions.shape, pass.kept, pass.cotangent, gradient);
         }
     }
 }

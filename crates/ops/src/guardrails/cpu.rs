@@ -1,8 +1,8 @@
 //! Fused loops: one pass over time per window and set, forward and backward.
 
-use super::step::{self, Bounds, Cotangents, Limits, Row, Terms, Trace};
+use super::step::{self, Bounds, Cotangents, KEPT_PER_ASSET, KEPT_PER_STEP, Limits, Row, Terms, Trace};
 use super::{GuardrailSettings, Layout};
-use crate::backend::{Real, run};
+use crate::backend::{Real, pieces, run};
 
 /// Elementary steps that one weight of one step costs, roughly.
 const STEPS_PER_WEIGHT: usize = 8;
@@ -45,18 +45,26 @@ impl<'a, F: Real> Inputs<'a, F> {
     }
 }
 
-/// Fills positions `[sets * windows, ramps + 1, assets]`.
+/// Numbers that a step keeps for the backward pass.
+pub(super) fn kept_per_step(layout: &Layout) -> usize {
+    KEPT_PER_STEP + KEPT_PER_ASSET * layout.assets
+}
+
+/// Fills positions `[sets * windows, ramps + 1, assets]`; and `kept`, `[sets * windows, ramps, kept_per_step]`, unless it is
+/// empty.
 pub(super) fn forward<F: Real>(
     inputs: Inputs<'_, F>,
     layout: &Layout,
     settings: &GuardrailSettings,
     positions: &mut [F],
+    kept: &mut [f64],
 ) {
     let limits = Limits::new(settings, layout.assets);
     let work = positions.len() * STEPS_PER_WEIGHT;
-    let tasks = positions.chunks_mut(layout.entry_len()).enumerate().collect();
-    run(tasks, work, |(entry, positions): (usize, &mut [F])| {
-        with_row!(layout.assets, entry_forward::<F>(inputs, layout, &limits, entry, positions));
+    let kept = pieces((!kept.is_empty()).then_some(kept), layout.entries());
+    let tasks = positions.chunks_mut(layout.entry_len()).zip(kept).enumerate().collect();
+    run(tasks, work, |(entry, (positions, kept)): (usize, (&mut [F], Option<&mut [f64]>))| {
+        with_row!(layout.assets, entry_forward::<F>(inputs, layout, &limits, entry, positions, kept));
     });
 }
 
@@ -66,6 +74,7 @@ fn entry_forward<F: Real, R: Row<F>>(
     limits: &Limits<F>,
     entry: usize,
     positions: &mut [F],
+    kept: Option<&mut [f64]>,
 ) {
     let assets = layout.assets;
     let terms = inputs.terms_of(layout, layout.set_of(entry));
@@ -76,10 +85,14 @@ fn entry_forward<F: Real, R: Row<F>>(
         first.copy_from_slice(&inputs.initial[entry * assets..][..assets]);
         next.slice_mut().copy_from_slice(first);
     }
+    let mut kept = kept.map(|kept| kept.chunks_exact_mut(kept_per_step(layout)));
     for (row, output) in rows.zip(inputs.outputs_of(layout, entry).chunks_exact(assets)) {
         let position = next.clone();
         step::forward(position.slice(), output, limits, terms, &mut trace, next.slice_mut());
         row.copy_from_slice(next.slice());
+        if let Some(kept) = kept.as_mut().and_then(Iterator::next) {
+            trace.keep(kept);
+        }
     }
 }
 
@@ -100,13 +113,21 @@ struct EntryGradients<F> {
     bounds: Option<Vec<F>>,
 }
 
-/// Adjoint of [`forward`] for the `gradient` of its positions, added to `total`.
+/// What the backward pass knows of the forward pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past<'a, F> {
+    pub inputs: Inputs<'a, F>,
+    pub positions: &'a [F],
+    pub kept: &'a [f64],
+    /// Gradient of the positions.
+    pub cotangent: &'a [F],
+}
+
+/// Adjoint of [`forward`], added to `total`.
 ///
 /// Windows of one set run on separate threads and are added in window order, so threads change no bit.
 pub(super) fn backward<F: Real>(
-    inputs: Inputs<'_, F>,
-    positions: &[F],
-    gradient: &[F],
+    past: Past<'_, F>,
     layout: &Layout,
     settings: &GuardrailSettings,
     mut total: Gradients<'_, F>,
@@ -114,12 +135,10 @@ pub(super) fn backward<F: Real>(
     let assets = layout.assets;
     let limits = Limits::new(settings, assets);
     let mut parts: Vec<Option<EntryGradients<F>>> = vec![None; layout.entries()];
-    let work = 4 * positions.len() * STEPS_PER_WEIGHT;
+    let work = 2 * past.positions.len() * STEPS_PER_WEIGHT;
     let tasks = parts.iter_mut().enumerate().collect();
     run(tasks, work, |(entry, part): (usize, &mut Option<EntryGradients<F>>)| {
-        let of_entry = entry * layout.entry_len()..(entry + 1) * layout.entry_len();
-        let (positions, gradient) = (&positions[of_entry.clone()], &gradient[of_entry]);
-        *part = Some(with_row!(assets, entry_backward::<F>(inputs, positions, gradient, layout, &limits, entry)));
+        *part = Some(with_row!(assets, entry_backward::<F>(past, layout, &limits, entry)));
     });
 
     for (entry, part) in parts.iter().enumerate() {
@@ -148,20 +167,20 @@ fn add<F: Real>(total: &mut [F], part: &[F]) {
 }
 
 fn entry_backward<F: Real, R: Row<F>>(
-    inputs: Inputs<'_, F>,
-    positions: &[F],
-    gradient: &[F],
+    past: Past<'_, F>,
     layout: &Layout,
     limits: &Limits<F>,
     entry: usize,
 ) -> EntryGradients<F> {
     let assets = layout.assets;
-    let terms = inputs.terms_of(layout, layout.set_of(entry));
-    let outputs = inputs.outputs_of(layout, entry);
+    let terms = past.inputs.terms_of(layout, layout.set_of(entry));
+    let of_entry = entry * layout.entry_len()..(entry + 1) * layout.entry_len();
+    let (positions, cotangent) = (&past.positions[of_entry.clone()], &past.cotangent[of_entry]);
+    let per_step = kept_per_step(layout);
+    let kept = &past.kept[entry * layout.ramps * per_step..][..layout.ramps * per_step];
     let mut trace = Trace::<F, R>::new(assets);
-    let mut next = R::filled(F::ZERO, assets);
     let mut reached = R::filled(F::ZERO, assets);
-    reached.slice_mut().copy_from_slice(&gradient[layout.ramps * assets..]);
+    reached.slice_mut().copy_from_slice(&cotangent[layout.ramps * assets..]);
     let mut part = EntryGradients {
         outputs: vec![F::ZERO; layout.ramps * assets],
         initial: Vec::new(),
@@ -170,7 +189,7 @@ fn entry_backward<F: Real, R: Row<F>>(
     };
     for ramp in (0..layout.ramps).rev() {
         let row = ramp * assets..(ramp + 1) * assets;
-        step::forward(&positions[row.clone()], &outputs[row.clone()], limits, terms, &mut trace, next.slice_mut());
+        trace.restore(&positions[row.clone()], limits, terms, &kept[ramp * per_step..][..per_step]);
         let cotangents = Cotangents {
             position: reached.slice_mut(),
             output: &mut part.outputs[row.clone()],
@@ -178,7 +197,7 @@ fn entry_backward<F: Real, R: Row<F>>(
             bounds: part.bounds.as_mut().map(|bounds| bounds.split_at_mut(assets)),
         };
         step::backward(limits, terms, &trace, cotangents);
-        add(reached.slice_mut(), &gradient[row]);
+        add(reached.slice_mut(), &cotangent[row]);
     }
     part.initial = reached.slice().to_vec();
     part

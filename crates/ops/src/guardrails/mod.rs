@@ -13,7 +13,7 @@
 //! so that positions sum to one and no weight changes by more than `D` per row. Sequential in time, independent over
 //! parameter sets and windows.
 //!
-//! The adjoint runs the steps backward, recomputing each from the stored positions. Clips have slope 1 inside, 0 outside and
+//! The adjoint runs the steps backward from what each kept. Clips have slope 1 inside, 0 outside and
 //! 1/2 on a bound; the cap is differentiated through the largest change; either may be straight-through (slope 1, spec 03
 //! sec. 3.4). The choice of weights below the minimum and of the heaviest weight carries no gradient.
 
@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
-use crate::backend::{self, Primitive, Real, View};
+use crate::backend::{self, Pass, Primitive, Real, View};
 use step::{Bounds, Limits, Terms, Trace};
 
 /// Settings of the guardrails.
@@ -216,21 +216,25 @@ impl<const N: usize> Primitive<N> for Guardrails {
         vec![self.layout.entries(), self.layout.ramps + 1, self.layout.assets]
     }
 
-    fn forward<F: Real>(&self, inputs: [View<'_, F>; N], positions: &mut [F]) {
-        cpu::forward(self.inputs(&inputs), &self.layout, &self.settings, positions);
+    fn kept(&self, _: [&[usize]; N]) -> usize {
+        self.layout.entries() * self.layout.ramps * cpu::kept_per_step(&self.layout)
     }
 
-    fn backward<F: Real>(
-        &self,
-        inputs: [View<'_, F>; N],
-        positions: View<'_, F>,
-        cotangent: View<'_, F>,
-        gradients: [Option<&mut [F]>; N],
-    ) {
+    fn forward<F: Real>(&self, inputs: [View<'_, F>; N], positions: &mut [F], kept: &mut [f64]) {
+        cpu::forward(self.inputs(&inputs), &self.layout, &self.settings, positions, kept);
+    }
+
+    fn backward<F: Real>(&self, pass: Pass<'_, F, N>, gradients: [Option<&mut [F]>; N]) {
         let mut gradients = gradients.into_iter();
         let (outputs, initial) = (gradients.next().flatten(), gradients.next().flatten());
         let (retention, bounds) = self.optional(gradients);
         let total = cpu::Gradients { outputs, initial, retention: retention.flatten(), bounds: bounds.flatten() };
-        cpu::backward(self.inputs(&inputs), positions.values, cotangent.values, &self.layout, &self.settings, total);
+        let past = cpu::Past {
+            inputs: self.inputs(&pass.inputs),
+            positions: pass.output.values,
+            kept: pass.kept,
+            cotangent: pass.cotangent.values,
+        };
+        cpu::backward(past, &self.layout, &self.settings, total);
     }
 }

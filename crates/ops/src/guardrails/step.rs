@@ -97,6 +97,10 @@ pub(super) struct Terms<'a, F> {
     pub bounds: Option<Bounds<'a, F>>,
 }
 
+/// Numbers of a step that the forward pass keeps for the backward pass, per asset and beside them.
+pub(super) const KEPT_PER_ASSET: usize = 2;
+pub(super) const KEPT_PER_STEP: usize = 4;
+
 /// Everything that a step computes on the way.
 #[derive(Clone, Debug)]
 pub(super) struct Trace<F, R> {
@@ -134,6 +138,45 @@ impl<F: Real, R: Row<F>> Trace<F, R> {
             uncapped: zeros(),
             change: zeros(),
             largest: F::ZERO,
+        }
+    }
+
+    /// Writes what [`Trace::restore`] needs: what took divisions to find.
+    #[inline]
+    pub(super) fn keep(&self, kept: &mut [f64]) {
+        let (scalars, rows) = kept.split_at_mut(KEPT_PER_STEP);
+        scalars.copy_from_slice(&[self.inverse_total, self.kept, self.shareable, self.largest].map(F::wide));
+        let (normalised, uncapped) = rows.split_at_mut(self.normalised.slice().len());
+        for (kept, value) in normalised.iter_mut().zip(self.normalised.slice()) {
+            *kept = value.wide();
+        }
+        for (kept, value) in uncapped.iter_mut().zip(self.uncapped.slice()) {
+            *kept = value.wide();
+        }
+    }
+
+    /// The trace of the step from `position` that kept these numbers, as far as [`backward`] looks at it.
+    #[inline]
+    pub(super) fn restore(&mut self, position: &[F], limits: &Limits<F>, terms: Terms<'_, F>, kept: &[f64]) {
+        self.position.slice_mut().copy_from_slice(position);
+        let (scalars, rows) = kept.split_at(KEPT_PER_STEP);
+        self.inverse_total = F::of(scalars[0]);
+        self.kept = F::of(scalars[1]);
+        self.shareable = F::of(scalars[2]);
+        self.largest = F::of(scalars[3]);
+        let (normalised, uncapped) = rows.split_at(self.normalised.slice().len());
+        for (value, kept) in self.normalised.slice_mut().iter_mut().zip(normalised) {
+            *value = F::of(*kept);
+        }
+        for (value, kept) in self.uncapped.slice_mut().iter_mut().zip(uncapped) {
+            *value = F::of(*kept);
+        }
+        match terms.bounds {
+            Some(bounds) => apply_bounds(bounds, self),
+            None => self.bounded.clone_from(&self.normalised),
+        }
+        for (clipped, bounded) in self.clipped.slice_mut().iter_mut().zip(self.bounded.slice()) {
+            *clipped = clip(*bounded, limits.minimum, limits.maximum);
         }
     }
 }
@@ -313,7 +356,7 @@ pub(super) struct Cotangents<'a, F> {
     pub bounds: Option<(&'a mut [F], &'a mut [F])>,
 }
 
-/// Adjoint of [`forward`], whose `trace` of the same step must be passed.
+/// Adjoint of [`forward`] from the `trace` of the same step.
 #[inline]
 pub(super) fn backward<F: Real, R: Row<F>>(
     limits: &Limits<F>,

@@ -19,7 +19,7 @@ pub mod reference;
 use cpu::Ramp;
 pub(crate) use cpu::{Accumulator, Walk};
 
-use crate::backend::{Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
 use crate::growth::{PlanError, positive};
 use burn::tensor::Tensor;
 
@@ -199,19 +199,14 @@ impl Primitive<1> for WeightPath {
         vec![positions[0], self.0.visited(), positions[2]]
     }
 
-    fn forward<F: Real>(&self, [positions]: [View<'_, F>; 1], output: &mut [F]) {
+    fn forward<F: Real>(&self, [positions]: [View<'_, F>; 1], output: &mut [F], _: &mut [f64]) {
         cpu::forward(&self.0, positions, output);
     }
 
-    fn backward<F: Real>(
-        &self,
-        [positions]: [View<'_, F>; 1],
-        _: View<'_, F>,
-        cotangent: View<'_, F>,
-        [gradient]: [Option<&mut [F]>; 1],
-    ) {
+    fn backward<F: Real>(&self, pass: Pass<'_, F, 1>, [gradient]: [Option<&mut [F]>; 1]) {
         if let Some(gradient) = gradient {
-            cpu::backward(&self.0, positions, cotangent, gradient);
+            let [positions] = pass.inputs;
+            cpu::backward(&self.0, positions, pass.cotangent, gradient);
         }
     }
 }

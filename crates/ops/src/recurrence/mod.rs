@@ -20,7 +20,7 @@ mod blocks;
 mod cpu;
 pub mod reference;
 
-use crate::backend::{Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
 use burn::tensor::Tensor;
 
 /// Rows of one block of the blocked form.
@@ -109,17 +109,11 @@ impl Primitive<3> for Recurrence {
         vec![decay[0], input[1], decay[1]]
     }
 
-    fn forward<F: Real>(&self, inputs: [View<'_, F>; 3], output: &mut [F]) {
+    fn forward<F: Real>(&self, inputs: [View<'_, F>; 3], output: &mut [F], _: &mut [f64]) {
         cpu::forward(self.options, inputs, output);
     }
 
-    fn backward<F: Real>(
-        &self,
-        inputs: [View<'_, F>; 3],
-        output: View<'_, F>,
-        cotangent: View<'_, F>,
-        gradients: [Option<&mut [F]>; 3],
-    ) {
-        cpu::backward(self.options, inputs, output, cotangent, gradients);
+    fn backward<F: Real>(&self, pass: Pass<'_, F, 3>, gradients: [Option<&mut [F]>; 3]) {
+        cpu::backward(self.options, pass.inputs, pass.output, pass.cotangent, gradients);
     }
 }

@@ -8,7 +8,7 @@ pub mod reference;
 
 use burn::tensor::Tensor;
 
-use crate::backend::{Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
 
 /// Solves one system per batch entry and row.
 ///
@@ -43,17 +43,12 @@ impl Primitive<2> for Solve {
         right.to_vec()
     }
 
-    fn forward<F: Real>(&self, [matrices, right]: [View<'_, F>; 2], output: &mut [F]) {
+    fn forward<F: Real>(&self, [matrices, right]: [View<'_, F>; 2], output: &mut [F], _: &mut [f64]) {
         cpu::forward(matrices, right, output);
     }
 
-    fn backward<F: Real>(
-        &self,
-        [matrices, _]: [View<'_, F>; 2],
-        solution: View<'_, F>,
-        cotangent: View<'_, F>,
-        [to_matrices, to_right]: [Option<&mut [F]>; 2],
-    ) {
-        cpu::backward(matrices, solution, cotangent, to_matrices, to_right);
+    fn backward<F: Real>(&self, pass: Pass<'_, F, 2>, [to_matrices, to_right]: [Option<&mut [F]>; 2]) {
+        let [matrices, _] = pass.inputs;
+        cpu::backward(matrices, pass.output, pass.cotangent, to_matrices, to_right);
     }
 }
