@@ -88,6 +88,8 @@ pub enum Command {
     Simulate(commands::simulate::SimulateArguments),
     /// Checks that every way to compute a pool's weights gives the same numbers
     Compare(commands::compare::CompareArguments),
+    /// Lists the rules that move weights, with their parameters
+    Rules(commands::rules::RulesArguments),
     /// Prints the JSON schema of configurations
     Schema(commands::schema::SchemaArguments),
     /// Prints a shell's completion script

@@ -1,5 +1,6 @@
 //! What several commands say in the same words: the pool, prices that were filled, numbers in tables.
 
+use crate::config::ResolvedConfig;
 use crate::output::Output;
 use crate::setup::Setup;
 
@@ -31,6 +32,17 @@ pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
              earlier prices",
             periods.burn_in_days, periods.asked_burn_in_days
         ));
+    }
+}
+
+/// Warns of a starting point at which a rule does nothing (trap T2.9).
+pub fn warn_of_start(setup: &Setup, config: &ResolvedConfig, output: &mut Output<'_>) {
+    let idle = setup.parts.components.iter().any(|(_, rule)| rule.name() == "difference_momentum");
+    if idle && config.initial.memory_delta_days == 0.0 {
+        output.warn(
+            "difference_momentum has no signal at its start: both its memories are `initial.memory_days`, because \
+             `initial.memory_delta_days` is 0",
+        );
     }
 }
 

@@ -1,13 +1,15 @@
-//! PARAMS of the command line: a JSON file, a checkpoint, or a run folder, checked against the strategy.
+//! PARAMS of the command line: a JSON file, a checkpoint, or a run folder, checked against the pool.
 
 use std::path::Path;
 
 use anyhow::Context;
-use gradpool_strategy::{ParameterValues, Strategy};
+use gradpool_strategy::ParameterValues;
 use gradpool_trainer::load_parameters;
 
+use crate::leaf_nesting::LeafTable;
 use crate::output::Hinted;
-use crate::parameters::{ParameterFile, leaf_names};
+use crate::parameters::ParameterFile;
+use crate::setup::Setup;
 
 /// Parameters that the user named.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,19 +26,19 @@ impl GivenParameters {
     /// Reads a JSON object, a checkpoint (`.safetensors`) or the best checkpoint of a run folder.
     ///
     /// # Errors
-    /// What is wrong with the file, or with the values for this strategy.
-    pub fn load(path: &Path, strategy: &Strategy, assets: &[String]) -> anyhow::Result<Self> {
+    /// What is wrong with the file, or with the values for the pool.
+    pub fn load(path: &Path, setup: &Setup) -> anyhow::Result<Self> {
         let is_checkpoint = path.is_dir() || path.extension().is_some_and(|extension| extension == "safetensors");
         let given = if is_checkpoint {
             let loaded = load_parameters(path)?;
             Self { sets: loaded.sets, preferred_set: loaded.preferred_set, step: Some(loaded.step) }
         } else {
-            let file = ParameterFile::read(path, assets, &leaf_names(strategy.rule()))?;
+            let file = ParameterFile::read(path, &LeafTable::of(setup))?;
             let sets = file.sets.into_iter().map(|leaves| ParameterValues { leaves }).collect();
             Self { sets, preferred_set: 0, step: None }
         };
         for values in &given.sets {
-            strategy.check(values).with_context(|| format!("{} does not fit the strategy", path.display()))?;
+            setup.strategy().check(values).with_context(|| format!("{} does not fit the strategy", path.display()))?;
         }
         Ok(given)
     }
@@ -49,7 +51,7 @@ impl GivenParameters {
         if self.sets.len() > 1 && self.step.is_none() {
             return Err(Hinted::new(
                 format!("{} holds {} parameter sets; one is wanted", path.display(), self.sets.len()),
-                "keep one value per asset in every parameter, instead of a list of lists",
+                "keep one of the lists of each parameter",
             )
             .into());
         }

@@ -1,84 +1,368 @@
 //! Strategy parameters in human units.
 
-use gradpool_strategy::transforms::memory_days_of_decay;
-use gradpool_strategy::{INITIAL_WEIGHTS_LOGITS, ParameterValues, StrategySettings};
-use serde::Serialize;
+use burn::tensor::{DType, Device, Tensor};
+use gradpool_strategy::bounds::{BOUND_LEAVES, learned_bounds};
+use gradpool_strategy::combinations::MIXTURE_LOGITS;
+use gradpool_strategy::transforms::logistic;
+use gradpool_strategy::{
+    INITIAL_WEIGHTS_LOGITS, LeafShape, LeafSpec, OutputKind, ParameterSets, ParameterValues, Rule, RuleContext,
+    StrategyError, StrategySettings,
+};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-/// The parameters of one asset in human units.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct AssetParameters {
-    /// The ticker.
-    pub asset: String,
-    /// Memory of the estimators in days, at most the longest allowed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_days: Option<f64>,
-    /// Memory of the alternative decay in days, where the strategy uses it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alternative_memory_days: Option<f64>,
-    /// Gain per day of memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub k_per_day: Option<f64>,
-    /// Gain, where it does not depend on the memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub absolute_k: Option<f64>,
-    /// Initial weight.
-    pub initial_weight: f64,
+use crate::judgement::table;
+use crate::rule::RuleParts;
+
+/// Leaves whose meaning [`Reader`] knows; any other is shown as it is.
+const UNDERSTOOD: [&str; 20] = [
+    "log_k",
+    "sp_k",
+    "k",
+    "absolute_k",
+    "logit_lamb",
+    "logit_delta_lamb",
+    "logit_lamb_for_ewma",
+    "memory_days_1",
+    "memory_days_2",
+    "sp_exponents",
+    "raw_exponents",
+    "sp_pre_exp_scaling",
+    "logit_pre_exp_scaling",
+    "raw_pre_exp_scaling",
+    "sp_amplitude",
+    "log_amplitude",
+    "sp_width",
+    "raw_width",
+    "logit_shrinkage",
+    MIXTURE_LOGITS,
+];
+
+/// What the rows of `logit_lamb` of the rule with three gradients are for.
+const CHANNELS: [&str; 3] = ["channel", "trend", "envelope"];
+
+/// Something that people read, per asset or once.
+#[derive(Clone, Debug, PartialEq)]
+struct Quantity {
+    /// In JSON.
+    key: String,
+    /// Of a column.
+    heading: String,
+    digits: usize,
+    values: Vec<f64>,
 }
 
-/// Parameters in human units, one entry per asset.
-pub fn human_units(values: &ParameterValues, settings: &StrategySettings, assets: &[String]) -> Vec<AssetParameters> {
-    let weights = initial_weights(values, assets.len());
-    let of = |name: &str, asset: usize| {
-        let leaf = values.leaf(name)?;
-        leaf.get(asset).or_else(|| leaf.first()).copied()
-    };
-    let memory = |raw: f64| {
-        let decay = 1.0 / (1.0 + (-raw).exp());
-        memory_days_of_decay(decay, settings.update_interval_min()).clamp(0.0, settings.maximum_memory_days)
-    };
-    let asset_parameters = |(index, asset): (usize, &String)| {
-        let decay = of("logit_lamb", index);
-        let delta = of("logit_delta_lamb", index).filter(|_| settings.alternative_decay);
-        AssetParameters {
-            asset: asset.clone(),
-            memory_days: decay.map(memory),
-            alternative_memory_days: decay.zip(delta).map(|(decay, delta)| memory(decay + delta)),
-            k_per_day: of("log_k", index).map(f64::exp2).or_else(|| of("k", index)),
-            absolute_k: of("absolute_k", index),
-            initial_weight: weights[index],
+impl Quantity {
+    fn new(key: &str, heading: &str, digits: usize, values: Vec<f64>) -> Self {
+        Self { key: key.to_owned(), heading: heading.to_owned(), digits, values }
+    }
+
+    fn text(&self, index: usize) -> String {
+        let digits = self.digits;
+        self.values.get(index).map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+    }
+}
+
+/// Parameters that belong together: those of one member of one component, or of the pool.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Group {
+    component: Option<String>,
+    member: Option<usize>,
+    per_asset: Vec<Quantity>,
+    once: Vec<Quantity>,
+}
+
+/// All parameters of a set in human units.
+///
+/// In JSON, a list of objects: one per asset with `asset`, and one with what holds for all assets; `component` names the
+/// rule of a composite, `member` counts the copies of an ensemble from 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HumanUnits {
+    assets: Vec<String>,
+    groups: Vec<Group>,
+}
+
+impl HumanUnits {
+    /// Translates a checked parameter set.
+    ///
+    /// # Errors
+    /// If the rule's components do not go together.
+    pub fn new(
+        values: &ParameterValues,
+        parts: &RuleParts,
+        settings: &StrategySettings,
+        assets: &[String],
+    ) -> Result<Self, StrategyError> {
+        let mut groups = Vec::new();
+        for member in 0..parts.members {
+            for (index, (component, rule)) in parts.components.iter().enumerate() {
+                let own = own_values(values, component.as_deref(), rule.as_ref(), member, parts.members);
+                let mut group = Reader { rule: rule.as_ref(), values: &own, settings }.group()?;
+                if let Some(logits) = values.leaf(MIXTURE_LOGITS).filter(|_| component.is_some()) {
+                    let shares = softmax(part(logits, member, parts.members));
+                    group.once.insert(0, Quantity::new("share", "share", 4, vec![shares[index]]));
+                }
+                group.component.clone_from(component);
+                group.member = (parts.members > 1).then_some(member);
+                groups.push(group);
+            }
         }
-    };
-    assets.iter().enumerate().map(asset_parameters).collect()
+        let pool = pool_group(values, settings)?;
+        match groups.as_mut_slice() {
+            [only] if only.component.is_none() && only.member.is_none() => only.per_asset.extend(pool.per_asset),
+            _ => groups.push(pool),
+        }
+        Ok(Self { assets: assets.to_vec(), groups })
+    }
+
+    /// A table for each group, under a line that names it where there are several.
+    pub fn lines(&self) -> Vec<String> {
+        self.groups.iter().flat_map(|group| group.lines(&self.assets)).collect()
+    }
 }
 
-/// Rows of a table of parameters, heading first.
-pub fn rows(parameters: &[AssetParameters]) -> Vec<Vec<String>> {
-    type Column = (&'static str, fn(&AssetParameters) -> Option<f64>, usize);
-    let columns: [Column; 5] = [
-        ("memory (days)", |asset| asset.memory_days, 2),
-        ("alternative memory (days)", |asset| asset.alternative_memory_days, 2),
-        ("k per day", |asset| asset.k_per_day, 3),
-        ("k", |asset| asset.absolute_k, 3),
-        ("initial weight", |asset| Some(asset.initial_weight), 4),
-    ];
-    let used: Vec<Column> =
-        columns.into_iter().filter(|(_, value, _)| parameters.iter().any(|asset| value(asset).is_some())).collect();
-    let heading = std::iter::once("asset".to_owned()).chain(used.iter().map(|(name, ..)| (*name).to_owned())).collect();
-    let row = |asset: &AssetParameters| {
-        let cells = used.iter().map(|(_, value, digits)| {
-            value(asset).map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}", digits = *digits))
-        });
-        std::iter::once(asset.asset.clone()).chain(cells).collect()
+impl Group {
+    fn title(&self) -> Option<String> {
+        let member = self.member.map(|member| format!("member {member}"));
+        let once = self.once.iter().map(|quantity| format!("{} {}", quantity.heading, quantity.text(0)));
+        let parts: Vec<String> = self.component.clone().into_iter().chain(member).chain(once).collect();
+        (!parts.is_empty()).then(|| format!("  {}:", parts.join(", ")))
+    }
+
+    fn lines(&self, assets: &[String]) -> Vec<String> {
+        let headings = self.per_asset.iter().map(|quantity| quantity.heading.clone());
+        let heading = std::iter::once("asset".to_owned()).chain(headings).collect();
+        let row = |(index, asset): (usize, &String)| {
+            let cells = self.per_asset.iter().map(|quantity| quantity.text(index));
+            std::iter::once(asset.clone()).chain(cells).collect()
+        };
+        let rows: Vec<Vec<String>> = std::iter::once(heading).chain(assets.iter().enumerate().map(row)).collect();
+        let table = if self.per_asset.is_empty() { Vec::new() } else { table(&rows).collect() };
+        self.title().into_iter().chain(table).collect()
+    }
+}
+
+impl Serialize for HumanUnits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.groups.iter().flat_map(|group| group.records(&self.assets)))
+    }
+}
+
+/// One object of the JSON list.
+struct Record<'a> {
+    group: &'a Group,
+    /// Index and name; `None` for what holds for all.
+    asset: Option<(usize, &'a str)>,
+}
+
+impl Group {
+    fn records<'a>(&'a self, assets: &'a [String]) -> impl Iterator<Item = Record<'a>> {
+        let per_asset = if self.per_asset.is_empty() { &[][..] } else { assets };
+        let per_asset = per_asset.iter().enumerate().map(|(index, asset)| Some((index, asset.as_str())));
+        let once = (!self.once.is_empty()).then_some(None);
+        per_asset.chain(once).map(move |asset| Record { group: self, asset })
+    }
+}
+
+impl Serialize for Record<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(component) = &self.group.component {
+            map.serialize_entry("component", component)?;
+        }
+        if let Some(member) = self.group.member {
+            map.serialize_entry("member", &member)?;
+        }
+        let (quantities, index) = match self.asset {
+            Some((index, asset)) => {
+                map.serialize_entry("asset", asset)?;
+                (&self.group.per_asset, index)
+            }
+            None => (&self.group.once, 0),
+        };
+        for quantity in quantities {
+            map.serialize_entry(&quantity.key, &quantity.values[index])?;
+        }
+        map.end()
+    }
+}
+
+/// The part of a leaf that belongs to one member.
+fn part(values: &[f64], member: usize, members: usize) -> &[f64] {
+    let each = values.len() / members;
+    &values[member * each..(member + 1) * each]
+}
+
+/// The leaves of one member of one component, under the names that its rule knows.
+fn own_values(
+    values: &ParameterValues,
+    component: Option<&str>,
+    rule: &dyn Rule,
+    member: usize,
+    members: usize,
+) -> ParameterValues {
+    let own = |leaf: &str| {
+        let name = component.map_or_else(|| leaf.to_owned(), |component| format!("{component}.{leaf}"));
+        Some((leaf.to_owned(), part(values.leaf(&name)?, member, members).to_vec()))
     };
-    std::iter::once(heading).chain(parameters.iter().map(row)).collect()
+    ParameterValues { leaves: rule.leaves().iter().filter_map(|leaf| own(&leaf.name)).collect() }
+}
+
+fn sets(values: &ParameterValues) -> Result<ParameterSets, StrategyError> {
+    ParameterSets::from_values(std::slice::from_ref(values), &Device::flex(), DType::F64)
+}
+
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}
+
+/// What belongs to the pool: first weights, and bounds where they are parameters.
+fn pool_group(values: &ParameterValues, settings: &StrategySettings) -> Result<Group, StrategyError> {
+    let weights = initial_weights(values, settings.assets);
+    let mut per_asset = vec![Quantity::new("initial_weight", "initial weight", 4, weights)];
+    if settings.has_bound_leaves() {
+        let own = |leaf: &str| Some((leaf.to_owned(), values.leaf(leaf)?.to_vec()));
+        let leaves = BOUND_LEAVES.iter().filter_map(|leaf| own(&leaf.name)).collect();
+        let mut minimum = numbers(learned_bounds(&sets(&ParameterValues { leaves })?, settings.assets));
+        let maximum = minimum.split_off(settings.assets);
+        per_asset.push(Quantity::new("minimum_weight", "minimum", 4, minimum));
+        per_asset.push(Quantity::new("maximum_weight", "maximum", 4, maximum));
+    }
+    Ok(Group { per_asset, ..Group::default() })
+}
+
+/// Reads the leaves of one simple rule by the transforms that the rule itself uses.
+struct Reader<'a> {
+    rule: &'a dyn Rule,
+    values: &'a ParameterValues,
+    settings: &'a StrategySettings,
+}
+
+impl Reader<'_> {
+    fn group(&self) -> Result<Group, StrategyError> {
+        if self.values.leaves.is_empty() {
+            return Ok(Group::default());
+        }
+        let sets = sets(self.values)?;
+        let context = RuleContext::new(&sets, self.settings);
+        let mut group = Group { per_asset: self.memories(&context), ..Group::default() };
+        group.per_asset.extend(self.strengths(&context));
+        if let Some(logit) = sets.leaf("logit_shrinkage") {
+            group.once.push(Quantity::new("shrinkage", "shrinkage", 4, numbers(logistic(logit.clone()))));
+        }
+        for spec in self.rule.leaves().iter().filter(|spec| !self.understands(spec)) {
+            match (self.values.leaf(&spec.name), spec.shape, context.leaf(&spec.name)) {
+                (Some(_), LeafShape::PerAsset, Some(leaf)) => {
+                    group.per_asset.push(Quantity::new(&spec.name, &spec.name, 4, numbers(leaf)));
+                }
+                (Some(values), ..) => group.once.push(Quantity::new(&spec.name, &spec.name, 4, values.to_vec())),
+                (None, ..) => {}
+            }
+        }
+        Ok(group)
+    }
+
+    fn understands(&self, spec: &LeafSpec) -> bool {
+        let rows_of_channels = spec.name == "logit_lamb" && self.has_channels();
+        let shape_fits = spec.shape == LeafShape::PerAsset || spec.name == "logit_shrinkage" || rows_of_channels;
+        shape_fits && UNDERSTOOD.contains(&spec.name.as_ref())
+    }
+
+    /// Whether a leaf is there, per asset.
+    fn has(&self, leaf: &str) -> bool {
+        let per_asset = |spec: &LeafSpec| spec.name == leaf && spec.shape == LeafShape::PerAsset;
+        self.values.leaf(leaf).is_some() && self.rule.leaves().iter().any(per_asset)
+    }
+
+    fn has_any(&self, leaves: &[&str]) -> bool {
+        leaves.iter().any(|leaf| self.has(leaf))
+    }
+
+    fn takes(&self, leaf: &str) -> bool {
+        self.rule.leaves().iter().any(|spec| spec.name == leaf)
+    }
+
+    /// Whether `logit_lamb` has a row for each of [`CHANNELS`].
+    fn has_channels(&self) -> bool {
+        let rows = LeafShape::Rows(CHANNELS.len());
+        let is_rows = |spec: &LeafSpec| spec.name == "logit_lamb" && spec.shape == rows;
+        self.takes("logit_lamb_for_ewma") && self.rule.leaves().iter().any(is_rows)
+    }
+
+    fn memories(&self, context: &RuleContext<'_>) -> Vec<Quantity> {
+        let longest = self.settings.maximum_memory_days;
+        let in_days = |leaf: &str| context.days(leaf).map(|days| days.clamp_max(longest));
+        let of_decay = |decay: Tensor<2>| context.memory_days(decay);
+        let mut memories = Vec::new();
+        let mut push = |key: &str, heading: &str, days: Option<Tensor<2>>| {
+            memories.extend(days.map(|days| Quantity::new(key, heading, 2, numbers(days))));
+        };
+        if self.has_channels() {
+            push("memory_days", "memory (days)", context.leaf("logit_lamb_for_ewma").map(logistic).map(of_decay));
+            for (row, name) in CHANNELS.into_iter().enumerate() {
+                let decay = logistic(context.required_row("logit_lamb", row, CHANNELS.len()));
+                push(&format!("{name}_memory_days"), &format!("{name} (days)"), Some(of_decay(decay)));
+            }
+            return memories;
+        }
+        let given_as_decay = self.has("logit_lamb");
+        let first = in_days("memory_days_1").or_else(|| given_as_decay.then(|| of_decay(context.decay())));
+        let second = in_days("memory_days_2").or_else(|| given_as_decay.then(|| of_decay(context.alternative_decay())));
+        let smooths = self.rule.output_kind() == OutputKind::Target;
+        match self.rule.name() {
+            "index_market_cap" => {}
+            _ => push("memory_days", "memory (days)", first),
+        }
+        if smooths {
+            push("smoothing_days", "smoothing (days)", second);
+        } else if self.takes("memory_days_2") {
+            push("second_memory_days", "second memory (days)", second);
+        } else if self.settings.alternative_decay && self.has("logit_delta_lamb") {
+            push("alternative_memory_days", "alternative memory (days)", second);
+        }
+        memories
+    }
+
+    fn strengths(&self, context: &RuleContext<'_>) -> Vec<Quantity> {
+        let per_day = || Tensor::<2>::ones([1, self.settings.assets], (&context.device(), DType::F64));
+        let mut found = Vec::new();
+        let mut push = |key: &str, heading: &str, values: Tensor<2>| {
+            found.push(Quantity::new(key, heading, 3, numbers(values)));
+        };
+        if !self.has_any(&["sp_k", "log_k"]) && self.has("absolute_k") {
+            push("absolute_k", "k", context.gain(per_day()));
+        } else if self.has_any(&["sp_k", "log_k", "k"]) {
+            push("k_per_day", "k per day", context.gain(per_day()));
+        }
+        if self.has_any(&["sp_amplitude", "log_amplitude"]) {
+            push("amplitude_per_day", "amplitude per day", context.amplitude(per_day()));
+        }
+        if self.has_any(&["sp_width", "raw_width"]) {
+            push("width", "width", context.width());
+        }
+        if self.has_any(&["sp_exponents", "raw_exponents"]) {
+            // The one rule that does not let the exponent below 1 (spec 01 sec. 1.6).
+            let least = if self.rule.name() == "power_channel" { 1.0 } else { 0.0 };
+            push("exponent", "exponent", context.exponent().clamp_min(least));
+        }
+        let scaling = ["sp_pre_exp_scaling", "logit_pre_exp_scaling", "raw_pre_exp_scaling"];
+        if self.settings.pre_exponent_scaling && self.has_any(&scaling) {
+            push("scaling", "scaling", context.pre_exponent_scale());
+        }
+        found
+    }
 }
 
 /// Initial weights of a parameter set (spec 01 sec. 1.7); equal ones if it has none.
 pub fn initial_weights(values: &ParameterValues, assets: usize) -> Vec<f64> {
-    if let Some(weights) = values.leaf("initial_weights") {
-        return weights.to_vec();
+    match (values.leaf("initial_weights"), values.leaf(INITIAL_WEIGHTS_LOGITS)) {
+        (_, Some(logits)) => softmax(logits),
+        (Some(weights), None) => weights.to_vec(),
+        (None, None) => vec![1.0 / assets as f64; assets],
     }
-    let logits = values.leaf(INITIAL_WEIGHTS_LOGITS).map_or_else(|| vec![0.0; assets], <[f64]>::to_vec);
+}
+
+fn softmax(logits: &[f64]) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let powers: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
     let total: f64 = powers.iter().sum();
@@ -87,9 +371,41 @@ pub fn initial_weights(values: &ParameterValues, assets: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use gradpool_strategy::transforms::{decay_of_memory_days, logit};
+    #![allow(clippy::unwrap_used)]
+    use gradpool_strategy::transforms::{decay_of_memory_days, inverse_squareplus, logit};
+    use gradpool_strategy::{BoundsForm, InitialSettings, WeightBounds};
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::config::{BlendComponent, EnsembleSection, PoolSection};
+
+    fn human(pool: &PoolSection, settings: &StrategySettings, values: &ParameterValues) -> HumanUnits {
+        let assets = ["BTC", "ETH"].map(str::to_owned);
+        HumanUnits::new(values, &RuleParts::of(pool).unwrap(), settings, &assets).unwrap()
+    }
+
+    fn pool(rule: &str) -> PoolSection {
+        PoolSection { rule: rule.to_owned(), ..PoolSection::default() }
+    }
+
+    /// The starting point in human units, as JSON.
+    fn start(pool: &PoolSection, settings: &StrategySettings) -> Value {
+        let initial = InitialSettings { memory_delta_days: 5.0, ..InitialSettings::default() };
+        let rule = RuleParts::of(pool).unwrap().rule().unwrap();
+        let values = initial.values(rule.as_ref(), settings).unwrap();
+        let mut document = serde_json::to_value(human(pool, settings, &values)).unwrap();
+        round(&mut document);
+        document
+    }
+
+    fn round(value: &mut Value) {
+        match value {
+            Value::Number(number) => *value = json!((number.as_f64().unwrap() * 1e6).round() / 1e6),
+            Value::Array(entries) => entries.iter_mut().for_each(round),
+            Value::Object(entries) => entries.values_mut().for_each(round),
+            _ => {}
+        }
+    }
 
     #[test]
     fn decays_are_memories_and_logarithms_are_gains() {
@@ -97,18 +413,130 @@ mod tests {
         let ten_days = logit(decay_of_memory_days(10.0, 1440.0));
         let values = ParameterValues::new([
             ("log_k", vec![3.0]),
+            // Longer than allowed.
             ("logit_lamb", vec![ten_days, 60.0]),
             ("initial_weights_logits", vec![0.0, 3f64.ln()]),
         ]);
-        let assets = ["BTC".to_owned(), "ETH".to_owned()];
-        let human = human_units(&values, &settings, &assets);
-        assert!((human[0].memory_days.unwrap_or(0.0) - 10.0).abs() < 1e-9);
-        // Longer than allowed.
-        assert_eq!(human[1].memory_days, Some(365.0));
-        assert_eq!((human[0].k_per_day, human[1].k_per_day), (Some(8.0), Some(8.0)));
-        assert!((human[1].initial_weight - 0.75).abs() < 1e-15);
-        assert_eq!(human[0].alternative_memory_days, None);
-        let expected = [["asset", "memory (days)", "k per day", "initial weight"], ["BTC", "10.00", "8.000", "0.2500"]];
-        assert_eq!(rows(&human)[..2], expected.map(|row| row.map(str::to_owned).to_vec()));
+        let expected = [
+            "  asset  memory (days)  k per day  initial weight",
+            "  BTC            10.00      8.000          0.2500",
+            "  ETH           365.00      8.000          0.7500",
+        ];
+        assert_eq!(human(&pool("momentum"), &settings, &values).lines(), expected);
+    }
+
+    #[test]
+    fn every_rule_starts_where_the_settings_say() {
+        let settings = StrategySettings::daily(2, 1440.0);
+        let first = |rule: &str| start(&pool(rule), &settings)[0].clone();
+        assert_eq!(
+            first("power_channel"),
+            json!({
+                "asset": "BTC", "memory_days": 10.0, "k_per_day": 20.0, "exponent": 1.0, "scaling": 0.5,
+                "initial_weight": 0.5,
+            })
+        );
+        assert_eq!(
+            first("triple_threat_mean_reversion_channel"),
+            json!({
+                "asset": "BTC", "memory_days": 10.0, "channel_memory_days": 10.0, "trend_memory_days": 10.0,
+                "envelope_memory_days": 10.0, "k_per_day": 20.0, "amplitude_per_day": 1.0, "width": 1.0,
+                "exponent": 1.0, "scaling": 0.5, "initial_weight": 0.5,
+            })
+        );
+        assert_eq!(
+            first("difference_momentum"),
+            json!({
+                "asset": "BTC", "memory_days": 10.0, "second_memory_days": 15.0, "k_per_day": 20.0,
+                "initial_weight": 0.5,
+            })
+        );
+        let full = PoolSection { covariance: crate::config::Covariance::Full, ..pool("min_variance") };
+        let found = start(&full, &settings);
+        assert_eq!(
+            found[0],
+            json!({ "asset": "BTC", "memory_days": 10.0, "smoothing_days": 15.0, "initial_weight": 0.5 })
+        );
+        assert_eq!(found[2], json!({ "shrinkage": 0.1 }));
+        assert_eq!(first("index_market_cap"), json!({ "asset": "BTC", "smoothing_days": 10.0, "initial_weight": 0.5 }));
+    }
+
+    #[test]
+    fn every_leaf_of_every_rule_is_understood() {
+        for rule in gradpool_strategy::rules::builtin(&gradpool_strategy::rules::RuleOptions::default()) {
+            let (values, settings) = (ParameterValues::default(), StrategySettings::daily(2, 1440.0));
+            let reader = Reader { rule: rule.as_ref(), values: &values, settings: &settings };
+            for leaf in rule.leaves() {
+                assert!(reader.understands(&leaf), "{} of {}", leaf.name, rule.name());
+            }
+        }
+    }
+
+    #[test]
+    fn components_members_and_bounds_have_tables_of_their_own() {
+        let blend = ["momentum", "min_variance"]
+            .map(|rule| BlendComponent { rule: rule.to_owned(), ..BlendComponent::default() })
+            .to_vec();
+        let ensemble = EnsembleSection { members: 2, ..EnsembleSection::default() };
+        let pool = PoolSection { blend, ensemble, ..pool("composite") };
+        let bounds = WeightBounds { minimum: vec![0.1, 0.2], maximum: vec![0.7, 0.8], form: BoundsForm::Learned };
+        let settings = StrategySettings { bounds: Some(bounds), ..StrategySettings::daily(2, 1440.0) };
+        let rule = RuleParts::of(&pool).unwrap().rule().unwrap();
+        let mut values = InitialSettings::default().values(rule.as_ref(), &settings).unwrap();
+        values.leaves.insert("mixture_logits".to_owned(), vec![0.0, 0.0, 0.0, 3f64.ln()]);
+        let lines = human(&pool, &settings, &values).lines();
+        let titles: Vec<&String> = lines.iter().filter(|line| line.ends_with(':')).collect();
+        assert_eq!(
+            titles,
+            [
+                "  momentum, member 0, share 0.5000:",
+                "  min_variance, member 0, share 0.5000:",
+                "  momentum, member 1, share 0.2500:",
+                "  min_variance, member 1, share 0.7500:",
+            ]
+        );
+        assert_eq!(
+            lines[lines.len() - 3..],
+            [
+                "  asset  initial weight  minimum  maximum",
+                "  BTC            0.5000   0.1000   0.7000",
+                "  ETH            0.5000   0.2000   0.8000",
+            ]
+        );
+        let records = serde_json::to_value(human(&pool, &settings, &values)).unwrap();
+        assert_eq!(records[0]["component"], "momentum");
+        assert_eq!(records[2]["member"], 0);
+        assert_eq!(records[2]["share"], 0.5);
+    }
+
+    #[test]
+    fn leaves_of_a_rule_of_ones_own_are_shown_as_they_are() {
+        #[derive(Debug)]
+        struct Own;
+        impl Rule for Own {
+            fn name(&self) -> &'static str {
+                "own"
+            }
+            fn summary(&self) -> &'static str {
+                "of one's own"
+            }
+            fn leaves(&self) -> Vec<LeafSpec> {
+                vec![LeafSpec::required("patience", "how long it waits", (0.0, 1.0))]
+            }
+            fn estimators(&self, _: &RuleContext<'_>) -> Vec<gradpool_strategy::Estimator> {
+                Vec::new()
+            }
+            fn signal(&self, estimates: &[Tensor<3>], _: &RuleContext<'_>) -> Tensor<3> {
+                estimates[0].clone()
+            }
+            fn initial_values(&self, _: &InitialSettings, _: &StrategySettings) -> ParameterValues {
+                ParameterValues::default()
+            }
+        }
+        let parts = RuleParts { members: 1, components: vec![(None, std::sync::Arc::new(Own))] };
+        let values = ParameterValues::new([("patience", vec![inverse_squareplus(2.0)])]);
+        let assets = ["BTC", "ETH"].map(str::to_owned);
+        let human = HumanUnits::new(&values, &parts, &StrategySettings::daily(2, 1440.0), &assets).unwrap();
+        assert_eq!(human.lines()[1], "  BTC      1.5000          0.5000");
     }
 }

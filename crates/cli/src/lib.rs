@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod given;
 pub mod human_units;
 pub mod judgement;
+pub mod leaf_nesting;
 pub mod output;
 pub mod parameters;
 pub mod periods;
@@ -92,6 +93,7 @@ fn dispatch(cli: Cli, output: &mut Output<'_>) -> anyhow::Result<u8> {
         Command::Data(arguments) => commands::data::run(arguments, &cli.common, output),
         Command::Simulate(arguments) => commands::simulate::run(&arguments, &cli.common, output),
         Command::Compare(arguments) => commands::compare::run(&arguments, &cli.common, output),
+        Command::Rules(arguments) => commands::rules::run(&arguments, output),
         Command::Schema(_) => commands::schema::run(output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),
     }

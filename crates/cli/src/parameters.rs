@@ -3,20 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gradpool_strategy::Rule;
-use gradpool_strategy::rule::INITIAL_LEAVES;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::config::nearest_name;
+use crate::leaf_nesting::{LeafTable, Nesting, describe_lists};
 
-/// One parameter set: leaf name to one value per asset (alphabetical order), or one value for all assets.
+/// One parameter set: leaf name to its values, one list after another where lists are nested.
 pub type NamedValues = BTreeMap<String, Vec<f64>>;
-
-/// Names of all parameters of a rule, the initial weights last.
-pub fn leaf_names(rule: &dyn Rule) -> Vec<String> {
-    rule.leaves().iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name.to_string()).collect()
-}
 
 /// What is wrong with a PARAMS file.
 #[derive(Debug, Error)]
@@ -51,31 +45,30 @@ pub enum ParametersError {
         known: Vec<String>,
     },
     /// A value that is no number.
-    #[error(
-        "{}: parameter `{leaf}` is {found}; expected a number, a list of {assets} numbers, or one such list per set",
-        path.display()
-    )]
+    #[error("{}: parameter `{leaf}` is {found} at position {position}; expected a number", path.display())]
     Type {
         /// The file.
         path: PathBuf,
         /// The parameter.
         leaf: String,
+        /// Position among its values, from 0.
+        position: usize,
         /// What was found.
         found: String,
-        /// Number of assets.
-        assets: usize,
     },
-    /// A list of a length that is neither one nor the number of assets.
-    #[error("{}: parameter `{leaf}` has {found} values; expected {} ({})", path.display(), assets.len(), assets.join(", "))]
+    /// Lists of wrong lengths.
+    #[error("{}: parameter `{leaf}` has {found}; expected {expected}", path.display())]
     Length {
         /// The file.
         path: PathBuf,
         /// The parameter.
         leaf: String,
-        /// Number of values.
-        found: usize,
-        /// The assets, in the order of the values.
-        assets: Vec<String>,
+        /// The lists found, in words.
+        found: String,
+        /// What would be right, in words.
+        expected: String,
+        /// What to do.
+        hint: Option<String>,
     },
     /// NaN or an infinity.
     #[error("{}: parameter `{leaf}` is not finite at position {position} ({found})", path.display())]
@@ -84,7 +77,7 @@ pub enum ParametersError {
         path: PathBuf,
         /// The parameter.
         leaf: String,
-        /// Position in its list, from 0.
+        /// Position among its values, from 0.
         position: usize,
         /// What was found.
         found: String,
@@ -119,7 +112,7 @@ impl ParametersError {
         match self {
             Self::UnknownLeaf { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
             Self::UnknownLeaf { known, .. } => Some(format!("known parameters: {}", known.join(", "))),
-            Self::Length { .. } => Some("one number alone holds for every asset".to_owned()),
+            Self::Length { hint, .. } => hint.clone(),
             Self::SeveralSets { .. } => Some("keep one of the lists of each parameter".to_owned()),
             _ => None,
         }
@@ -136,32 +129,32 @@ pub struct ParameterFile {
 }
 
 impl ParameterFile {
-    /// Reads a JSON file. `assets` are in alphabetical order, `leaves` are the names that the rule has.
+    /// Reads a JSON file with parameters of `table`.
     ///
     /// # Errors
     /// [`ParametersError`] naming file and parameter.
-    pub fn read(path: &Path, assets: &[String], leaves: &[String]) -> Result<Self, ParametersError> {
+    pub fn read(path: &Path, table: &LeafTable) -> Result<Self, ParametersError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ParametersError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, path, assets, leaves)
+        Self::parse(&text, path, table)
     }
 
     /// Parses the text of a file: an object of parameters, or an object that has one under `params`.
     ///
     /// # Errors
     /// [`ParametersError`] naming file and parameter.
-    pub fn parse(json: &str, path: &Path, assets: &[String], leaves: &[String]) -> Result<Self, ParametersError> {
+    pub fn parse(json: &str, path: &Path, table: &LeafTable) -> Result<Self, ParametersError> {
         let not_object = |detail: String| ParametersError::NotAnObject { path: path.to_owned(), detail };
         let value: Value = serde_json::from_str(json).map_err(|error| not_object(format!(": {error}")))?;
         let Value::Object(mut entries) = value else { return Err(not_object(String::new())) };
         if let Some(Value::Object(inner)) = entries.remove("params") {
             entries = inner;
         }
-        let reader = Reader { path, assets };
+        let reader = Reader { path, table };
         let mut parsed: Vec<(String, Vec<Vec<f64>>)> = Vec::new();
         for (leaf, value) in &entries {
-            reader.known(leaf, leaves)?;
-            parsed.push((leaf.clone(), reader.sets(leaf, value)?));
+            let nesting = reader.known(leaf)?;
+            parsed.push((leaf.clone(), reader.sets(leaf, nesting, value)?));
         }
         Ok(Self { path: path.to_owned(), sets: reader.side_by_side(&parsed)? })
     }
@@ -180,45 +173,32 @@ impl ParameterFile {
 
 struct Reader<'a> {
     path: &'a Path,
-    assets: &'a [String],
+    table: &'a LeafTable,
 }
 
 impl Reader<'_> {
-    fn known(&self, leaf: &str, leaves: &[String]) -> Result<(), ParametersError> {
-        if leaves.iter().any(|known| known == leaf) {
-            return Ok(());
-        }
-        Err(ParametersError::UnknownLeaf {
+    fn known(&self, leaf: &str) -> Result<&Nesting, ParametersError> {
+        self.table.nesting(leaf).ok_or_else(|| ParametersError::UnknownLeaf {
             path: self.path.to_owned(),
             leaf: leaf.to_owned(),
-            nearest: nearest_name(leaf, leaves.iter().map(String::as_str)).map(str::to_owned),
-            known: leaves.to_vec(),
+            nearest: nearest_name(leaf, self.table.names()).map(str::to_owned),
+            known: self.table.names().map(str::to_owned).collect(),
         })
     }
 
-    /// `[set][value]`; one set unless the lists are nested.
-    fn sets(&self, leaf: &str, value: &Value) -> Result<Vec<Vec<f64>>, ParametersError> {
-        match value {
-            Value::Array(entries) if entries.iter().any(Value::is_array) => {
-                entries.iter().map(|entry| self.values(leaf, entry)).collect()
-            }
-            other => Ok(vec![self.values(leaf, other)?]),
-        }
-    }
-
-    fn values(&self, leaf: &str, value: &Value) -> Result<Vec<f64>, ParametersError> {
-        match value {
-            Value::Array(entries) if entries.len() == 1 || entries.len() == self.assets.len() => {
-                entries.iter().enumerate().map(|(position, entry)| self.number(leaf, position, entry)).collect()
-            }
-            Value::Array(entries) => Err(ParametersError::Length {
-                path: self.path.to_owned(),
-                leaf: leaf.to_owned(),
-                found: entries.len(),
-                assets: self.assets.to_vec(),
-            }),
-            other => Ok(vec![self.number(leaf, 0, other)?]),
-        }
+    /// `[set][value]`.
+    fn sets(&self, leaf: &str, nesting: &Nesting, value: &Value) -> Result<Vec<Vec<f64>>, ParametersError> {
+        let sets = nesting.sets(value).ok_or_else(|| ParametersError::Length {
+            path: self.path.to_owned(),
+            leaf: leaf.to_owned(),
+            found: describe_lists(value),
+            expected: nesting.describe(&self.table.assets),
+            hint: nesting.hint(),
+        })?;
+        let numbers = |values: Vec<&Value>| {
+            values.into_iter().enumerate().map(|(position, value)| self.number(leaf, position, value)).collect()
+        };
+        sets.into_iter().map(numbers).collect()
     }
 
     /// JSON has no NaN; other programs write it as text or null.
@@ -237,8 +217,8 @@ impl Reader<'_> {
             _ => Err(ParametersError::Type {
                 path: self.path.to_owned(),
                 leaf: leaf.to_owned(),
+                position,
                 found: value.to_string(),
-                assets: self.assets.len(),
             }),
         }
     }
@@ -268,21 +248,17 @@ impl Reader<'_> {
     }
 }
 
-/// The parameters of a set as a JSON object.
-pub fn to_json(set: &NamedValues) -> Map<String, Value> {
-    set.iter().map(|(leaf, values)| (leaf.clone(), Value::from(values.clone()))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use gradpool_strategy::Rule;
     use gradpool_strategy::rules::Momentum;
 
     use super::*;
 
     fn parse(json: &str) -> Result<ParameterFile, ParametersError> {
         let assets = ["BTC", "ETH", "LTC"].map(str::to_owned);
-        ParameterFile::parse(json, Path::new("params.json"), &assets, &leaf_names(&Momentum))
+        ParameterFile::parse(json, Path::new("params.json"), &LeafTable::new(&Momentum.leaves(), 1, &assets))
     }
 
     #[test]
@@ -315,7 +291,7 @@ mod tests {
             (r#"{"log_k": [1, 2]}"#, "`log_k` has 2 values; expected 3 (BTC, ETH, LTC)", "every asset"),
             (r#"{"log_k": [1, 2, null]}"#, "`log_k` is not finite at position 2 (null)", ""),
             (r#"{"log_k": [1, "nan", 3]}"#, "`log_k` is not finite at position 1", ""),
-            (r#"{"log_k": "four"}"#, "`log_k` is \"four\"; expected a number", ""),
+            (r#"{"log_k": "four"}"#, "`log_k` is \"four\" at position 0; expected a number", ""),
             (r#"{"logit_lam": 1}"#, "unknown parameter `logit_lam`", "did you mean `logit_lamb`?"),
             (r#"{"zebra": 1}"#, "unknown parameter `zebra`", "known parameters: log_k"),
             (

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gradpool_strategy::rules::{self, RuleOptions};
-use gradpool_strategy::{Composite, Ensemble, Rule, StrategyError};
+use gradpool_strategy::{Composite, Ensemble, Rule, Strategy, StrategyError, StrategySettings};
 
 use crate::config::PoolSection;
 use crate::config::pool::COMPOSITE;
@@ -60,4 +60,20 @@ impl RuleParts {
         let member = self.member()?;
         if self.members == 1 { Ok(member) } else { Ok(Arc::new(Ensemble::new(member, self.members)?)) }
     }
+}
+
+/// Whether the rule that a configuration names looks at market capitalisation.
+///
+/// # Errors
+/// As [`RuleParts::of`].
+pub fn needs_market_caps(pool: &PoolSection) -> Result<bool, StrategyError> {
+    of_market_caps(RuleParts::of(pool)?.member()?)
+}
+
+/// Whether a rule looks at market capitalisation.
+///
+/// # Errors
+/// If the rule cannot run at its own starting point.
+pub fn of_market_caps(rule: Arc<dyn Rule>) -> Result<bool, StrategyError> {
+    Strategy::new(rule, StrategySettings::daily(3, 1440.0))?.needs_supplies()
 }

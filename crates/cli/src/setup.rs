@@ -41,7 +41,7 @@ impl Setup {
     /// # Errors
     /// What configuration, prices, strategy or pool refuse.
     pub fn new(config: &ResolvedConfig) -> anyhow::Result<Self> {
-        let (prices, periods) = load_prices(config)?;
+        let (prices, periods) = Self::load_prices(config)?;
         Self::with_periods(config, prices, periods)
     }
 
@@ -59,9 +59,28 @@ impl Setup {
     /// # Errors
     /// As [`Setup::new`].
     pub fn for_simulation(config: &ResolvedConfig) -> anyhow::Result<Self> {
-        let (prices, periods) = load_prices(config)?;
+        let (prices, periods) = Self::load_prices(config)?;
+        Self::for_simulation_of(config, prices, periods)
+    }
+
+    /// The same with what [`Setup::load_prices`] gave.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    pub fn for_simulation_of(config: &ResolvedConfig, prices: PriceTable, periods: Periods) -> anyhow::Result<Self> {
         let goal = Goal { objective: Metric::FinalValue, turnover_penalty: 0.0, window_rows: 1, watched: Vec::new() };
         Self::with_goal(config, prices, periods, goal)
+    }
+
+    /// The prices that the configuration's periods need, and those periods in rows of them.
+    ///
+    /// # Errors
+    /// What the prices refuse.
+    pub fn load_prices(config: &ResolvedConfig) -> anyhow::Result<(PriceTable, Periods)> {
+        let spec = period_spec(config)?;
+        let prices = load_range(&config.data.source(), Some(spec.range(MINUTE_MS)))?;
+        let periods = Periods::new(&spec, prices.grid())?;
+        Ok((prices, periods))
     }
 
     fn with_goal(config: &ResolvedConfig, prices: PriceTable, periods: Periods, goal: Goal) -> anyhow::Result<Self> {
@@ -160,14 +179,6 @@ fn market_caps(config: &ResolvedConfig) -> anyhow::Result<PathBuf> {
         )
         .into()
     })
-}
-
-/// The prices that the configuration's periods need, and those periods in rows of them.
-fn load_prices(config: &ResolvedConfig) -> anyhow::Result<(PriceTable, Periods)> {
-    let spec = period_spec(config)?;
-    let prices = load_range(&config.data.source(), Some(spec.range(MINUTE_MS)))?;
-    let periods = Periods::new(&spec, prices.grid())?;
-    Ok((prices, periods))
 }
 
 /// The `[train]` section in the trainer's own form.

@@ -17,6 +17,7 @@ fn help_of_every_command() {
         &["data", "inspect"],
         &["data", "convert"],
         &["data", "synthesize"],
+        &["rules"],
         &["schema"],
         &["completions"],
     ] {

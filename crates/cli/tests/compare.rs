@@ -96,6 +96,54 @@ fn the_report_for_people() {
 }
 
 #[test]
+fn every_rule_that_the_data_allow_in_one_table() {
+    let outcome = compare(&["--all-rules", "--json", "--set", "initial.memory_delta_days=5"]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+    let document = outcome.json();
+    assert_eq!(document["agree"], true);
+    let rules = document["rules"].as_object().unwrap();
+    let every = gradpool_strategy::rules::all(&gradpool_strategy::rules::RuleOptions::default());
+    assert_eq!(rules.len(), every.len() - 1);
+    let values: std::collections::BTreeSet<String> =
+        rules.values().map(|rule| rule["paths"]["scan"]["final_value"].to_string()).collect();
+    assert!(values.len() >= 5, "the rules differ: {values:?}");
+    for (name, rule) in rules {
+        assert_eq!(rule["paths"]["stream"]["max_weight_difference"], 0.0, "{name}");
+        assert!(rule["ratio_scan_to_vectorized"].as_f64().unwrap() > 0.0, "{name}");
+    }
+    // There are no market caps beside the bundled prices.
+    assert!(document["skipped"]["index_market_cap"].as_str().unwrap().contains("`data.market_caps` is not set"));
+
+    let outcome = compare(&["--all-rules", "--rtol", "0"]);
+    assert_eq!(outcome.code, EXIT_FAILED);
+    assert!(outcome.stdout.contains("DISAGREES"), "{}", outcome.stdout);
+    assert!(
+        outcome.stderr.contains("paths disagree with scan beyond 0e0: momentum: vectorized by"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.stderr.contains("difference_momentum has no signal at its start"), "{}", outcome.stderr);
+}
+
+#[test]
+fn every_rule_agrees_on_minutes_of_the_reference() {
+    let Some(folder) = shared("golden") else { return };
+    let case = folder.join("cases/mom_ragged.json").display().to_string();
+    let prices = folder.join("prices").display().to_string();
+    let outcome = gradpool(["compare", &case, "--all-rules", "--data", &prices, "--rtol", "1e-11", "--json"]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+    assert!(outcome.json()["rules"]["index_market_cap"].is_object(), "market caps lie beside these prices");
+}
+
+#[test]
+fn a_composite_agrees_with_its_trained_shares() {
+    let set = "pool={ rule = \"composite\", blend = [{ rule = \"momentum\" }, { rule = \"min_variance\", covariance = \"full\" }] }";
+    let outcome = compare(&["--set", set, "--set", "pool.ensemble.members=2", "--json"]);
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+    assert_eq!(outcome.json()["paths"]["stream"]["max_weight_difference"], 0.0);
+}
+
+#[test]
 fn help_and_usage() {
     insta::assert_snapshot!(gradpool(["compare", "--help"]).stdout);
     let outcome = compare(&["--rtol", "-1"]);

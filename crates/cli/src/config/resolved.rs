@@ -43,6 +43,18 @@ impl ResolvedConfig {
         Self { config }
     }
 
+    /// The same pool with another rule; `rule` is a known one.
+    #[must_use]
+    pub fn with_rule(&self, rule: &str) -> Self {
+        let mut config = self.config.clone();
+        if config.pool.rule != rule {
+            config.pool.blend.clear();
+            config.pool.compat.min_variance_lookahead = false;
+            rule.clone_into(&mut config.pool.rule);
+        }
+        Self { config }
+    }
+
     /// The configuration as TOML: what a run folder keeps as `config.toml`. Reading it gives the same configuration.
     pub fn resolved_toml(&self) -> String {
         to_toml(&self.config)

@@ -11,7 +11,7 @@ use gradpool_metrics::{Metric, MetricValue, SeriesInputs, evaluate_all};
 use gradpool_ops::interpolate;
 use gradpool_ops::interpolation::PathLayout;
 use gradpool_pools::Pool;
-use gradpool_strategy::{ParameterSets, ParameterValues, StrategySettings, WeightPath, Windows};
+use gradpool_strategy::{Observation, ParameterSets, ParameterValues, StrategySettings, WeightPath, Windows};
 
 use crate::output::Hinted;
 use crate::setup::Setup;
@@ -76,10 +76,12 @@ impl<'a> Simulation<'a> {
     pub fn ways(&self) -> Vec<ComputedBy> {
         let strategy = self.setup.strategy();
         let scan = strategy.supports_scan();
+        // A stream cannot look ahead.
+        let stream = scan && !strategy.settings().compatibility.min_variance_lookahead;
         let ways = [
             (ComputedBy::Vectorized, strategy.supports_vectorized()),
             (ComputedBy::Scan, scan),
-            (ComputedBy::Stream, scan),
+            (ComputedBy::Stream, stream),
         ];
         ways.into_iter().filter_map(|(way, supported)| supported.then_some(way)).collect()
     }
@@ -114,6 +116,12 @@ impl<'a> Simulation<'a> {
     pub fn parameters(&self) -> anyhow::Result<ParameterSets> {
         let set = std::slice::from_ref(self.values);
         Ok(ParameterSets::from_values(set, &self.setup.device, self.setup.dtype)?)
+    }
+
+    /// What a keeper sees at one row of the experiment's history.
+    fn observation(&self, row: usize) -> Observation<'_> {
+        let history = self.setup.experiment.history();
+        Observation { prices: history.prices().row(row), supplies: history.supplies().map(|table| table.row(row)) }
     }
 
     /// Prices of the simulated rows, `[rows, assets]`, row-major.

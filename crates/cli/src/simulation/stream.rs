@@ -6,16 +6,16 @@ use super::{Simulated, Simulation};
 impl Simulation<'_> {
     pub(super) fn stream(&self) -> anyhow::Result<Simulated> {
         let strategy = self.setup.strategy().streaming(self.values)?;
-        let prices = self.setup.experiment.history().prices();
         let mut state = strategy.start();
-        strategy.warm_up(&mut state, (0..self.rows.start).map(|row| prices.row(row)));
+        strategy.warm_up(&mut state, (0..self.rows.start).map(|row| self.observation(row)));
         let mut weights = Vec::with_capacity(self.prices().len());
         for row in self.rows.clone() {
-            weights.extend(strategy.step(&mut state, prices.row(row)));
+            weights.extend(strategy.step(&mut state, self.observation(row)));
         }
         let settings = self.setup.experiment.pool().settings();
         let stride = if settings.arbitrate { settings.arbitrage_interval_rows } else { self.rows() };
-        let values = values(&weights, self.prices(), prices.assets().len(), stride, settings.initial_value);
+        let assets = self.setup.prices.assets().len();
+        let values = values(&weights, self.prices(), assets, stride, settings.initial_value);
         Ok(Simulated { weights, values })
     }
 }

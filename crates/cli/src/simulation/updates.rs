@@ -1,9 +1,11 @@
 //! What happened at each update of the weights.
 
+use gradpool_strategy::{Compatibility, StrategySettings};
+
 use super::{ComputedBy, Simulation, to_host};
 
-/// Per update of the simulated rows, in order: everything `[updates, assets]`, row-major. The first update interval
-/// holds the initial weights, so the first update is where the second one begins.
+/// Per update of the simulated rows, in order: everything `[updates, assets]`, row-major. With a change rule the first
+/// update interval holds the initial weights, so the first update is where the second one begins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Updates {
     /// What the rule said.
@@ -34,7 +36,10 @@ impl Simulation<'_> {
             }
         };
         let mut updates = Updates { outputs: outputs[first * assets..last * assets].to_vec(), ..Updates::default() };
-        let strategy = self.setup.strategy().streaming(self.values)?;
+        // From given outputs on, there is nothing left to look ahead at.
+        let compatibility = Compatibility { min_variance_lookahead: false, ..strategy.settings().compatibility };
+        let settings = StrategySettings { compatibility, ..strategy.settings().clone() };
+        let strategy = strategy.with_settings(settings)?.streaming(self.values)?;
         let Some(mut state) = strategy.initial_guardrail_state(updates.outputs.get(..assets)) else {
             return Ok(updates);
         };
@@ -50,10 +55,10 @@ impl Simulation<'_> {
     /// The first `count` rule outputs of the history, one coarse price row after another.
     fn streamed_outputs(&self, count: usize) -> anyhow::Result<Vec<f64>> {
         let strategy = self.setup.strategy().streaming(self.values)?;
-        let prices = self.setup.experiment.history().prices();
         let interval = self.setup.strategy().settings().update_interval_rows;
-        let mut state = strategy.initial_rule_state(prices.row(0));
-        let updates = (1..=count).flat_map(|update| strategy.rule_output(&mut state, prices.row(update * interval)));
+        let mut state = strategy.initial_rule_state(self.observation(0));
+        let updates =
+            (1..=count).flat_map(|update| strategy.rule_output(&mut state, self.observation(update * interval)));
         Ok(updates.collect())
     }
 }

@@ -164,7 +164,7 @@ fn candidate(
     on: Option<&Selection>,
 ) -> anyhow::Result<Candidate> {
     let (setup, judged) = period::prepare(&config, on)?;
-    let given = GivenParameters::load(parameters, setup.strategy(), setup.prices.assets())?;
+    let given = GivenParameters::load(parameters, &setup)?;
     let values = given.single(parameters)?.clone();
     Ok(Candidate { source: source.to_owned(), config, setup, judged, values })
 }

@@ -92,7 +92,7 @@ pub fn run(arguments: &SimulateArguments, common: &CommonOptions, output: &mut O
     let config = &loaded.config;
     let setup = Setup::for_simulation(config)?;
     describe::warn_of_prices(&setup, output);
-    let given = GivenParameters::load(&arguments.params, setup.strategy(), setup.prices.assets())?;
+    let given = GivenParameters::load(&arguments.params, &setup)?;
     let values = given.single(&arguments.params)?;
     let simulation = Simulation::new(&setup, values, setup.simulated_rows(config))?;
     let way = match arguments.path {

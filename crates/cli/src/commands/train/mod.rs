@@ -15,6 +15,7 @@ use gradpool_trainer::{
 use crate::arguments::CommonOptions;
 use crate::commands::load_config;
 use crate::config::{ResolvedConfig, Source};
+use crate::describe::warn_of_start;
 use crate::output::{Hinted, Output};
 use crate::periods::say_periods;
 use crate::runs::{find_run, stored_config_path};
@@ -69,6 +70,7 @@ pub fn run(arguments: TrainArguments, common: &CommonOptions, output: &mut Outpu
     let spread = Spread::from_settings(&settings, setup.experiment.frozen_leaves());
     let initial = initial_sets(&setup.initial_values(&config)?, settings.parameter_sets, &spread, seed)?;
     say_periods(&setup, &config, output);
+    warn_of_start(&setup, &config, output);
 
     let identity = RunIdentity {
         name: config.name.clone(),

@@ -6,11 +6,13 @@ use gradpool_metrics::{Metric, MetricValue};
 use gradpool_strategy::{ParameterSets, ParameterValues};
 use gradpool_trainer::{Deposit, RunFolder, TerminationReason, TrainResult};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::benchmarks::Benchmarks;
 use crate::config::ResolvedConfig;
-use crate::human_units::{self, AssetParameters, human_units, initial_weights};
+use crate::human_units::{HumanUnits, initial_weights};
 use crate::judgement::{self, Numbers, cell, numbers, shown};
+use crate::leaf_nesting::LeafTable;
 use crate::output::Output;
 use crate::periods::{NamedPeriod, named_periods, named_ranges};
 use crate::setup::Setup;
@@ -51,8 +53,8 @@ pub struct TrainReport {
     config_hash: String,
     objective: Metric,
     best: BestPoint,
-    parameters: BTreeMap<String, Vec<f64>>,
-    human_units: Vec<AssetParameters>,
+    parameters: BTreeMap<String, Value>,
+    human_units: HumanUnits,
     metrics: ByPeriod<Numbers>,
     benchmarks: HoldMetrics,
     periods: ByPeriod<NamedPeriod>,
@@ -107,8 +109,8 @@ impl TrainReport {
                 chosen_on: best.split,
                 score: best.score,
             },
-            parameters: values.leaves.clone(),
-            human_units: human_units(values, setup.strategy().settings(), setup.prices.assets()),
+            parameters: LeafTable::of(setup).nest(values),
+            human_units: HumanUnits::new(values, &setup.parts, setup.strategy().settings(), setup.prices.assets())?,
             metrics: by_period(&judged, |judged| numbers(&judged.pool)),
             benchmarks: HoldMetrics {
                 hodl: by_period(&judged, |judged| numbers(&judged.hodl)),
@@ -151,7 +153,7 @@ impl TrainReport {
             "best parameters: set {} after {} of {iterations} steps, chosen by {} on the {chosen_on} period",
             best.set, best.step, best.metric
         )];
-        lines.extend(judgement::table(&human_units::rows(&self.human_units)));
+        lines.extend(self.human_units.lines());
         lines.push(String::new());
         lines.push(format!("objective: {}; each period begins with a fresh deposit", self.objective));
         for judged in &self.judged {
