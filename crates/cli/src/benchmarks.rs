@@ -2,9 +2,9 @@
 //!
 //! | name | what it is |
 //! |---|---|
-//! | `hodl` | the pool's initial basket, held |
+//! | `hodl` | the basket that the pool begins with, held |
 //! | `uniform` | equal shares of the initial value, held |
-//! | `balancer` | a zero-fee pool that keeps the initial weights, arbitraged as the judged pool is |
+//! | `balancer` | a zero-fee pool that keeps its first weights, arbitraged as the judged pool is |
 //! | `random` | the judged pool with parameters that nobody trained: draws around the starting point of training |
 
 use std::ops::Range;
@@ -15,10 +15,10 @@ use clap::ValueEnum;
 use gradpool_metrics::{Metric, MetricValue};
 use gradpool_pools::{Pool, PoolSettings};
 use gradpool_strategy::{
-    Estimator, InitialSettings, LeafSpec, ParameterSets, ParameterValues, Rule, RuleContext, Strategy, StrategySettings,
+    Estimator, InitialSettings, LeafSpec, ParameterSets, ParameterValues, Rule, RuleContext, Strategy,
+    StrategySettings, Windows,
 };
-use gradpool_trainer::initialisation::{Spread, initial_sets};
-use gradpool_trainer::{Deposit, Experiment, Objective};
+use gradpool_trainer::{Deposit, Experiment, TrainSettings};
 
 use crate::config::ResolvedConfig;
 use crate::human_units::initial_weights;
@@ -101,12 +101,30 @@ impl<'a> Benchmarks<'a> {
         Ok(Self { setup, held: constant_weights(setup, false)? })
     }
 
-    /// Metrics of weights that are bought at the first of `rows` and held; rows of the experiment's history.
+    /// Metrics of the basket that a pool with these parameters begins with at the first of `rows`, held; rows of the
+    /// experiment's history.
     ///
     /// # Errors
     /// What the pool or a metric refuses.
-    pub fn hold(&self, weights: &[f64], rows: Range<usize>, metrics: &[Metric]) -> anyhow::Result<Vec<MetricValue>> {
-        self.judge(&self.held, weights, rows, metrics)
+    pub fn hold(
+        &self,
+        values: &ParameterValues,
+        rows: Range<usize>,
+        metrics: &[Metric],
+    ) -> anyhow::Result<Vec<MetricValue>> {
+        self.judge(&self.held, &self.first_weights(values, rows.start)?, rows, metrics)
+    }
+
+    /// The weights that a pool begins with at a row: the initial ones, or with a target rule the first target.
+    fn first_weights(&self, values: &ParameterValues, row: usize) -> anyhow::Result<Vec<f64>> {
+        let strategy = self.setup.strategy();
+        if strategy.held_intervals() > 0 {
+            return Ok(initial_weights(values, strategy.settings().assets));
+        }
+        let sets = ParameterSets::from_values(std::slice::from_ref(values), &self.setup.device, self.setup.dtype)?;
+        let run = self.setup.experiment.run(&sets, &Windows::single(row, 1), &[], true)?;
+        let weights: Vec<f64> = run.positions.into_data().convert::<f64>().iter::<f64>().collect();
+        Ok(weights[..strategy.settings().assets].to_vec())
     }
 
     /// Metrics of equal shares that are bought at the first of `rows` and held.
@@ -115,7 +133,7 @@ impl<'a> Benchmarks<'a> {
     /// As [`Benchmarks::hold`].
     pub fn hold_uniform(&self, rows: Range<usize>, metrics: &[Metric]) -> anyhow::Result<Vec<MetricValue>> {
         let assets = self.setup.strategy().settings().assets;
-        self.hold(&vec![1.0 / assets as f64; assets], rows, metrics)
+        self.judge(&self.held, &vec![1.0 / assets as f64; assets], rows, metrics)
     }
 
     /// Metrics of a benchmark of a pool with these parameters: one list, but one per draw of `random`.
@@ -130,12 +148,12 @@ impl<'a> Benchmarks<'a> {
         rows: Range<usize>,
         metrics: &[Metric],
     ) -> anyhow::Result<Vec<Vec<MetricValue>>> {
-        let weights = initial_weights(values, self.setup.strategy().settings().assets);
         match benchmark {
-            Benchmark::Hodl => Ok(vec![self.hold(&weights, rows, metrics)?]),
+            Benchmark::Hodl => Ok(vec![self.hold(values, rows, metrics)?]),
             Benchmark::Uniform => Ok(vec![self.hold_uniform(rows, metrics)?]),
             Benchmark::Balancer => {
                 let balancer = constant_weights(self.setup, self.setup.experiment.pool().settings().arbitrate)?;
+                let weights = self.first_weights(values, rows.start)?;
                 Ok(vec![self.judge(&balancer, &weights, rows, metrics)?])
             }
             Benchmark::Random => {
@@ -146,11 +164,11 @@ impl<'a> Benchmarks<'a> {
         }
     }
 
-    /// Parameter sets drawn around the canonical starting point, which itself is not among them.
+    /// Parameter sets drawn around the starting points of training, which themselves are not among them.
     fn draws(&self, config: &ResolvedConfig) -> anyhow::Result<Vec<ParameterValues>> {
-        let centre = self.setup.initial_values(config)?.remove(0);
-        let spread = Spread::from_settings(&train_settings(config)?, self.setup.experiment.frozen_leaves());
-        Ok(initial_sets(&[centre], RANDOM_DRAWS + 1, &spread, RANDOM_SEED)?.split_off(1))
+        let given = self.setup.initial_values(config)?.len();
+        let settings = TrainSettings { parameter_sets: given + RANDOM_DRAWS, ..train_settings(config)? };
+        Ok(self.setup.starting_sets(config, &settings, RANDOM_SEED)?.split_off(given))
     }
 
     fn judge(

@@ -107,7 +107,8 @@ impl HumanUnits {
                 groups.push(group);
             }
         }
-        let pool = pool_group(values, settings)?;
+        let starts_at_target = parts.rule()?.output_kind() == OutputKind::Target;
+        let pool = pool_group(values, settings, starts_at_target)?;
         match groups.as_mut_slice() {
             [only] if only.component.is_none() && only.member.is_none() => only.per_asset.extend(pool.per_asset),
             _ => groups.push(pool),
@@ -216,10 +217,17 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
-/// What belongs to the pool: first weights, and bounds where they are parameters.
-fn pool_group(values: &ParameterValues, settings: &StrategySettings) -> Result<Group, StrategyError> {
-    let weights = initial_weights(values, settings.assets);
-    let mut per_asset = vec![Quantity::new("initial_weight", "initial weight", 4, weights)];
+/// What belongs to the pool: first weights unless it starts at a target, and bounds where they are parameters.
+fn pool_group(
+    values: &ParameterValues,
+    settings: &StrategySettings,
+    starts_at_target: bool,
+) -> Result<Group, StrategyError> {
+    let mut per_asset = Vec::new();
+    if !starts_at_target {
+        let weights = initial_weights(values, settings.assets);
+        per_asset.push(Quantity::new("initial_weight", "initial weight", 4, weights));
+    }
     if settings.has_bound_leaves() {
         let own = |leaf: &str| Some((leaf.to_owned(), values.leaf(leaf)?.to_vec()));
         let leaves = BOUND_LEAVES.iter().filter_map(|leaf| own(&leaf.name)).collect();
@@ -453,12 +461,9 @@ mod tests {
         );
         let full = PoolSection { covariance: crate::config::Covariance::Full, ..pool("min_variance") };
         let found = start(&full, &settings);
-        assert_eq!(
-            found[0],
-            json!({ "asset": "BTC", "memory_days": 10.0, "smoothing_days": 15.0, "initial_weight": 0.5 })
-        );
+        assert_eq!(found[0], json!({ "asset": "BTC", "memory_days": 10.0, "smoothing_days": 15.0 }));
         assert_eq!(found[2], json!({ "shrinkage": 0.1 }));
-        assert_eq!(first("index_market_cap"), json!({ "asset": "BTC", "smoothing_days": 10.0, "initial_weight": 0.5 }));
+        assert_eq!(first("index_market_cap"), json!({ "asset": "BTC", "smoothing_days": 10.0 }));
     }
 
     #[test]

@@ -7,8 +7,10 @@ use burn::tensor::{DType, Device};
 use gradpool_market::{MINUTE_MS, PeriodSpec, Periods, PriceTable, load_range, load_supplies, parse_time};
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings};
-use gradpool_strategy::{InitialSettings, ParameterValues, Strategy, StrategySettings};
-use gradpool_trainer::{Experiment, Goal, SamplingRange, TrainSettings};
+use gradpool_strategy::{InitialSettings, ParameterValues, Rule, Strategy, StrategySettings};
+use gradpool_trainer::design::Design;
+use gradpool_trainer::initialisation::{EnsembleStart, Spread, ensemble_sets, initial_sets};
+use gradpool_trainer::{Experiment, Goal, Objective, SamplingRange, TrainSettings};
 use sha2::{Digest, Sha256};
 
 use crate::config::{self, DeviceKind, Precision, ResolvedConfig, hexadecimal};
@@ -134,18 +136,52 @@ impl Setup {
         Ok(SamplingRange::within(train.start, rows, window, alignment)?)
     }
 
-    /// The points that training starts from, one per set that the configuration gives.
+    /// The points that training starts from, one per set that the configuration gives. Members of an ensemble are all the
+    /// same; [`Setup::starting_sets`] spreads them.
     ///
     /// # Errors
     /// What the strategy refuses.
     pub fn initial_values(&self, config: &ResolvedConfig) -> anyhow::Result<Vec<ParameterValues>> {
-        let assets = self.strategy().settings().assets;
+        self.initial_values_of(self.strategy().rule(), config)
+    }
+
+    /// The starting points of all parameter sets of a training with this seed.
+    ///
+    /// # Errors
+    /// What strategy or trainer refuse.
+    pub fn starting_sets(
+        &self,
+        config: &ResolvedConfig,
+        settings: &TrainSettings,
+        seed: u64,
+    ) -> anyhow::Result<Vec<ParameterValues>> {
+        let sets = settings.parameter_sets;
+        let spread = Spread::from_settings(settings, self.experiment.unspread_leaves());
+        if self.parts.members == 1 {
+            return Ok(initial_sets(&self.initial_values(config)?, sets, &spread, seed)?);
+        }
+        let section = &config.pool.ensemble;
+        let design = match section.method {
+            config::EnsembleMethod::Gaussian => None,
+            config::EnsembleMethod::Lhs => Some(Design::Lhs),
+            config::EnsembleMethod::CenteredLhs => Some(Design::CenteredLhs),
+            config::EnsembleMethod::Sobol => Some(Design::Sobol),
+            config::EnsembleMethod::Grid => Some(Design::Grid),
+        };
+        let ensemble = EnsembleStart { members: self.parts.members, design, scale: section.scale, seed: section.seed };
+        let member = self.parts.member()?;
+        let given = self.initial_values_of(member.as_ref(), config)?;
+        Ok(ensemble_sets(&given, sets, &ensemble, &member.leaves(), &spread, seed)?)
+    }
+
+    fn initial_values_of(&self, rule: &dyn Rule, config: &ResolvedConfig) -> anyhow::Result<Vec<ParameterValues>> {
+        let settings = self.strategy().settings();
         let section = &config.initial;
         let given = |values: &config::PerAsset| if let config::PerAsset::Sets(sets) = values { sets.len() } else { 1 };
         let sets = section.per_asset().iter().map(|(_, values)| given(values)).max().unwrap_or(1);
         let of_set = |values: &config::PerAsset, set: usize| match values {
             config::PerAsset::All(value) => vec![*value],
-            other => other.of_set(set, assets).unwrap_or_default(),
+            other => other.of_set(set, settings.assets).unwrap_or_default(),
         };
         (0..sets)
             .map(|set| {
@@ -160,7 +196,7 @@ impl Setup {
                     pre_exp_scaling: of_set(&section.pre_exp_scaling, set),
                     scalar: section.scalar,
                 };
-                Ok(initial.values(self.strategy().rule(), self.strategy().settings())?)
+                Ok(initial.values(rule, settings)?)
             })
             .collect()
     }

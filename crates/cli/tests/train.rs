@@ -81,6 +81,112 @@ fn held_baskets_gain_nothing_over_themselves() {
     }
 }
 
+/// Trains a bundled configuration for a few steps; returns the document.
+fn few_steps(folder: &Path, config: &str, set: &[&str]) -> Value {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs").join(config).display().to_string();
+    let folder = folder.display().to_string();
+    let set = ["train.iterations=3"].iter().chain(set).flat_map(|set| ["--set", set]);
+    let outcome = gradpool(["train", &config, "--out", &folder, "--json"].into_iter().chain(set));
+    assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+    outcome.json()
+}
+
+#[test]
+fn members_components_and_bounds_are_trained_and_can_be_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounds = "pool.bounds={ minimum = [0.1, 0.1, 0.1], maximum = [0.6, 0.6, 0.6], form = \"learned\" }";
+    let document = few_steps(folder.path(), "composite.toml", &[bounds]);
+    let parameters = &document["parameters"];
+    let shape = |leaf: &str| {
+        let mut lengths = Vec::new();
+        let mut value = &parameters[leaf];
+        while let Some(entries) = value.as_array() {
+            lengths.push(entries.len());
+            value = &entries[0];
+        }
+        assert!(value.is_number(), "{leaf}: {}", parameters[leaf]);
+        lengths
+    };
+    assert_eq!((shape("trend.log_k"), shape("mixture_logits")), (vec![2, 3], vec![2, 2]));
+    assert_eq!((shape("raw_min_budget"), shape("raw_gap_logits")), (vec![], vec![3]));
+    let start = 0.2_f64.log2();
+    let moved = parameters["trend.log_k"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+    assert!(moved.clone().all(|number| number.as_f64() != Some(start)), "{moved:?}");
+    let units = document["human_units"].as_array().unwrap();
+    assert!(
+        units.iter().any(|entry| entry["component"] == "calm" && entry["member"] == 1 && entry["share"].is_number())
+    );
+    assert!(units.iter().any(|entry| entry["asset"] == "LTC" && entry["maximum_weight"].is_number()));
+
+    // The document's parameters are PARAMS of the same pool, and mean the same there.
+    let params = folder.path().join("params.json").display().to_string();
+    fs::write(&params, parameters.to_string()).unwrap();
+    let run = document["run"].as_str().unwrap();
+    let config = format!("{run}/config.toml");
+    let on_train = |source: &[&str]| {
+        let outcome = gradpool(["evaluate"].iter().chain(source).copied().chain(["--on", "train", "--json"]));
+        assert_eq!(outcome.code, EXIT_DONE, "{}", outcome.stderr);
+        outcome.json()["runs"][0]["fresh"].clone()
+    };
+    let (from_run, from_file) = (on_train(&[run]), on_train(&[&params, "--config", &config]));
+    assert_eq!(from_run, from_file);
+    assert_eq!(from_run["final_value"], document["metrics"]["train"]["final_value"]);
+}
+
+#[test]
+fn a_composite_resumes_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, part) = (folder.path().join("whole"), folder.path().join("part"));
+    let set = ["train.iterations=6", "train.checkpoint_every=2"];
+    let whole = few_steps(&whole, "composite.toml", &set);
+    let part = few_steps(&part, "composite.toml", &set);
+    let run = PathBuf::from(part["run"].as_str().unwrap());
+    fs::remove_file(run.join("checkpoints/step-000006.safetensors")).unwrap();
+    let resumed = resume(&run, &["--json"]);
+    assert_eq!(resumed.code, EXIT_DONE, "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("continuing after step 4"), "{}", resumed.stderr);
+    let without_run = |mut document: Value| {
+        document["run"] = Value::Null;
+        without_seconds(document)
+    };
+    assert_eq!(without_run(resumed.json()), without_run(whole));
+}
+
+#[test]
+fn a_pool_that_begins_at_its_first_target_is_compared_with_holding_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = few_steps(folder.path(), "min-variance.toml", &[]);
+    for period in ["train", "validation", "test"] {
+        let of = |section: &Value, metric: &str| section[period][metric].as_f64().unwrap();
+        let hodl = &document["benchmarks"]["hodl"];
+        assert!(of(hodl, "returns_over_hodl").abs() < 1e-12);
+        assert!(of(hodl, "returns_over_uniform_hodl").abs() > 1e-3, "the first target is not uniform");
+        let ratio = of(&document["metrics"], "final_value") / of(hodl, "final_value") - 1.0;
+        assert!((ratio - of(&document["metrics"], "returns_over_hodl")).abs() < 1e-10, "{period}");
+    }
+    assert!(document["human_units"].as_array().unwrap().iter().all(|entry| entry["initial_weight"].is_null()));
+}
+
+#[test]
+fn the_spread_of_starts_is_that_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let best = |set: &[&str]| few_steps(folder.path(), "composite.toml", set)["parameters"].clone();
+    let gaussian = best(&[]);
+    let mut seen = vec![gaussian.clone()];
+    for method in ["lhs", "centered_lhs", "sobol", "grid"] {
+        let method = format!("pool.ensemble.method={method}");
+        seen.push(best(&[&method]));
+    }
+    seen.push(best(&["pool.ensemble.method=lhs", "pool.ensemble.seed=7"]));
+    seen.push(best(&["train.initialisation=sobol"]));
+    for (index, parameters) in seen.iter().enumerate() {
+        assert!(!seen[..index].contains(parameters), "{index}");
+    }
+    // The same again, on one thread.
+    let again = few_steps(&folder.path().join("again"), "composite.toml", &["runtime.threads=1"]);
+    assert_eq!(again["parameters"], gaussian);
+}
+
 #[test]
 fn the_table_names_objective_and_samples_and_what_is_left_out() {
     let folder = tempfile::tempdir().unwrap();

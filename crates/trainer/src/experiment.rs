@@ -7,6 +7,7 @@ use burn::tensor::{DType, Device, Tensor};
 use gradpool_market::{MarketError, Periods, PriceTable, SupplyTable};
 use gradpool_metrics::{Calendar, Metric, MetricError, MetricValue, SeriesInputs, evaluate_all, turnover};
 use gradpool_pools::{Pool, PoolError, PoolRun, PricedHistory};
+use gradpool_strategy::bounds::BOUND_LEAVES;
 use gradpool_strategy::rule::INITIAL_LEAVES;
 use gradpool_strategy::{ParameterSets, Windows};
 use thiserror::Error;
@@ -283,6 +284,13 @@ impl Objective for Experiment {
         let leaves = strategy.leaves();
         let names = leaves.iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name.to_string());
         names.filter(|leaf| strategy.is_frozen(leaf)).collect()
+    }
+
+    /// Bounds of weights too: noise on them could leave hardly any room (spec 01 sec. 1.8).
+    fn unspread_leaves(&self) -> Vec<String> {
+        let frozen = self.frozen_leaves();
+        let bounds = BOUND_LEAVES.iter().map(|leaf| leaf.name.to_string()).filter(|leaf| !frozen.contains(leaf));
+        bounds.chain(frozen.iter().cloned()).collect()
     }
 
     fn value_and_gradient(

@@ -3,15 +3,23 @@
 use std::collections::BTreeMap;
 
 use gradpool_strategy::parameters::ParameterValues;
+use gradpool_strategy::rule::LeafSpec;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::design::Design;
 use crate::error::TrainerError;
+use crate::normal::quantile;
 use crate::random::{Purpose, stream};
 use crate::settings::TrainSettings;
 
-/// Gaussian spread around a point in raw (unconstrained) parameter space.
+/// Probabilities further out than this become this before their quantile is taken.
+const EDGE: f64 = 1e-6;
+
+/// Normally distributed spread around a point in raw (unconstrained) parameter space.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spread {
+    /// Where the normal numbers come from: a space-filling design of all sets together, or independent draws.
+    pub design: Option<Design>,
     /// Standard deviation for leaves without one of their own.
     pub scale: f64,
     /// Standard deviation for single leaves.
@@ -23,7 +31,40 @@ pub struct Spread {
 impl Spread {
     /// The spread that the settings ask for.
     pub fn from_settings(settings: &TrainSettings, frozen: Vec<String>) -> Self {
-        Self { scale: settings.noise_scale, leaf_scale: settings.leaf_noise_scale.clone(), frozen }
+        let (scale, leaf_scale) = (settings.noise_scale, settings.leaf_noise_scale.clone());
+        Self { design: settings.initialisation.design(), scale, leaf_scale, frozen }
+    }
+
+    /// Moves every number of `centre` that is spread by its scale times the next of `normal`.
+    fn moved(&self, centre: &ParameterValues, mut normal: impl FnMut() -> f64) -> ParameterValues {
+        let mut moved = centre.clone();
+        for (leaf, values) in moved.leaves.iter_mut().filter(|(leaf, _)| !self.frozen.contains(leaf)) {
+            let scale = self.leaf_scale.get(leaf).copied().unwrap_or(self.scale);
+            for value in values {
+                *value += scale * normal();
+            }
+        }
+        moved
+    }
+
+    /// How many numbers of a set are spread.
+    fn dimensions(&self, centre: &ParameterValues) -> usize {
+        let spread = centre.leaves.iter().filter(|(leaf, _)| !self.frozen.contains(leaf));
+        spread.map(|(_, values)| values.len()).sum()
+    }
+
+    /// The points with these numbers around `centre`: independent draws depend on nothing but their number, those of a
+    /// design on how many there are.
+    fn around(&self, centre: &ParameterValues, seed: u64, points: std::ops::Range<usize>) -> Vec<ParameterValues> {
+        let Some(design) = self.design else {
+            return points.map(|point| self.draw(centre, seed, Purpose::Initialisation, 0, point)).collect();
+        };
+        let numbers = design.points(points.len(), self.dimensions(centre), seed);
+        let moved = |point: Vec<f64>| {
+            let mut normal = point.into_iter().map(|number| quantile(number.clamp(EDGE, 1.0 - EDGE)));
+            self.moved(centre, || normal.next().unwrap_or(0.0))
+        };
+        numbers.into_iter().map(moved).collect()
     }
 
     /// A draw around `centre` from the stream (seed, purpose, step, set). It depends on nothing else, so a set starts at
@@ -37,18 +78,21 @@ impl Spread {
         set: usize,
     ) -> ParameterValues {
         let mut generator = stream(seed, purpose, step, set);
-        let mut drawn = centre.clone();
-        for (leaf, values) in &mut drawn.leaves {
-            if self.frozen.contains(leaf) {
-                continue;
-            }
-            let scale = self.leaf_scale.get(leaf).copied().unwrap_or(self.scale);
-            for value in values {
-                let noise: f64 = StandardNormal.sample(&mut generator);
-                *value += scale * noise;
+        self.moved(centre, || StandardNormal.sample(&mut generator))
+    }
+
+    /// # Errors
+    /// [`TrainerError::Setting`] for a scale of a leaf that is not spread.
+    fn check(&self, centre: &ParameterValues) -> Result<(), TrainerError> {
+        for (leaf, scale) in &self.leaf_scale {
+            if !centre.leaves.contains_key(leaf) || self.frozen.contains(leaf) {
+                let trained: Vec<&str> =
+                    centre.leaves.keys().filter(|leaf| !self.frozen.contains(leaf)).map(String::as_str).collect();
+                let valid = format!("the trained parameters are {}", trained.join(", "));
+                return Err(TrainerError::setting(&format!("train.leaf_noise_scale.{leaf}"), scale, &valid));
             }
         }
-        drawn
+        Ok(())
     }
 }
 
@@ -64,21 +108,92 @@ pub fn initial_sets(
     spread: &Spread,
     seed: u64,
 ) -> Result<Vec<ParameterValues>, TrainerError> {
-    let Some(centre) = given.first().filter(|_| given.len() <= sets) else {
+    let centre = first(given, sets)?;
+    spread.check(centre)?;
+    Ok(given.iter().cloned().chain(spread.around(centre, seed, given.len()..sets)).collect())
+}
+
+fn first(given: &[ParameterValues], sets: usize) -> Result<&ParameterValues, TrainerError> {
+    given.first().filter(|_| given.len() <= sets).ok_or_else(|| {
         let valid =
             format!("it must be at least the number of starting points given ({}), and one is needed", given.len());
-        return Err(TrainerError::setting("train.parameter_sets", sets, &valid));
-    };
-    for (leaf, scale) in &spread.leaf_scale {
-        if !centre.leaves.contains_key(leaf) || spread.frozen.contains(leaf) {
-            let trained: Vec<&str> =
-                centre.leaves.keys().filter(|leaf| !spread.frozen.contains(leaf)).map(String::as_str).collect();
-            let valid = format!("the trained parameters are {}", trained.join(", "));
-            return Err(TrainerError::setting(&format!("train.leaf_noise_scale.{leaf}"), scale, &valid));
+        TrainerError::setting("train.parameter_sets", sets, &valid)
+    })
+}
+
+/// How the members of ensembles start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnsembleStart {
+    /// Members of each set.
+    pub members: usize,
+    /// A design over the range of each parameter; without one, members are spread like sets.
+    pub design: Option<Design>,
+    /// Half the width, relative to the start, of the range of a parameter whose table has no range of raw values.
+    pub scale: f64,
+    /// Seed of the design.
+    pub seed: u64,
+}
+
+/// Starting points of ensembles. `given` are points of a single member, as for [`initial_sets`]; `table` has the leaves
+/// that each member has of its own. Other leaves are those of the given point.
+///
+/// Without a design, the first members of the first sets are the given points. With one, all members of all sets are one
+/// design over the ranges of the table. Leaves that are positive as they are (gains and memories that are given without a
+/// transform) have no such range there: they start within `scale` of the given value.
+///
+/// # Errors
+/// As [`initial_sets`].
+pub fn ensemble_sets(
+    given: &[ParameterValues],
+    sets: usize,
+    ensemble: &EnsembleStart,
+    table: &[LeafSpec],
+    spread: &Spread,
+    seed: u64,
+) -> Result<Vec<ParameterValues>, TrainerError> {
+    let centre = first(given, sets)?;
+    spread.check(centre)?;
+    let count = sets * ensemble.members;
+    let own: Vec<(&String, &Vec<f64>, &LeafSpec)> = centre
+        .leaves
+        .iter()
+        .filter_map(|(leaf, values)| Some((leaf, values, table.iter().find(|spec| spec.name == *leaf)?)))
+        .collect();
+    let members: Vec<ParameterValues> = if let Some(design) = ensemble.design {
+        let dimensions = own.iter().map(|(_, values, _)| values.len()).sum();
+        let placed = |point: Vec<f64>| {
+            let mut point = point.into_iter();
+            let mut member = ParameterValues::default();
+            for (leaf, values, spec) in &own {
+                let values =
+                    values.iter().zip(&mut point).map(|(&base, share)| placed(spec, base, share, ensemble.scale));
+                member.leaves.insert((*leaf).clone(), values.collect());
+            }
+            member
+        };
+        design.points(count, dimensions, ensemble.seed).into_iter().map(placed).collect()
+    } else {
+        let mut members = spread.around(centre, seed, 0..count);
+        for (set, given) in given.iter().enumerate() {
+            members[set * ensemble.members] = given.clone();
         }
-    }
-    let drawn = (given.len()..sets).map(|set| spread.draw(centre, seed, Purpose::Initialisation, 0, set));
-    Ok(given.iter().cloned().chain(drawn).collect())
+        members
+    };
+    let join = |(set, members): (usize, &[ParameterValues])| {
+        let mut joined = given.get(set).unwrap_or(centre).clone();
+        for (leaf, ..) in &own {
+            let values = members.iter().flat_map(|member| member.leaves[*leaf].iter().copied());
+            joined.leaves.insert((*leaf).clone(), values.collect());
+        }
+        joined
+    };
+    Ok(members.chunks(ensemble.members.max(1)).enumerate().map(join).collect())
+}
+
+/// The value of a parameter at a share of its range.
+fn placed(spec: &LeafSpec, base: f64, share: f64, scale: f64) -> f64 {
+    let (low, high) = spec.range;
+    if low > 0.0 { base * (1.0 - scale + 2.0 * scale * share) } else { low + share * (high - low) }
 }
 
 #[cfg(test)]
@@ -95,7 +210,7 @@ mod tests {
     }
 
     fn spread(scale: f64) -> Spread {
-        Spread { scale, leaf_scale: BTreeMap::new(), frozen: vec!["initial_weights_logits".into()] }
+        Spread { design: None, scale, leaf_scale: BTreeMap::new(), frozen: vec!["initial_weights_logits".into()] }
     }
 
     #[test]
@@ -150,5 +265,83 @@ mod tests {
         assert!((sets[2].leaves["log_k"][0] - 3.0).abs() < 1.0, "drawn around the first point");
         assert!(initial_sets(&[centre(), centre()], 1, &spread(0.1), 1).is_err());
         assert!(initial_sets(&[], 1, &spread(0.1), 1).is_err());
+    }
+
+    #[test]
+    fn designs_stratify_the_normal_offsets_of_all_sets() {
+        let (count, scale) = (64, 0.5);
+        for design in [Design::Lhs, Design::CenteredLhs, Design::Sobol] {
+            let spread = Spread { design: Some(design), ..spread(scale) };
+            let sets = initial_sets(&[centre()], count + 1, &spread, 3).unwrap();
+            assert_eq!(sets, initial_sets(&[centre()], count + 1, &spread, 3).unwrap());
+            assert_eq!(sets[0], centre());
+            // One eighth of the offsets lies between any two neighbouring octiles.
+            let octiles: Vec<f64> = (1..8).map(|octile| scale * quantile(f64::from(octile) / 8.0)).collect();
+            for (leaf, position) in [("log_k", 0), ("log_k", 1), ("logit_lamb", 0)] {
+                let mut counts = [0; 8];
+                for set in &sets[1..] {
+                    let offset = set.leaves[leaf][position] - centre().leaves[leaf][position];
+                    counts[octiles.partition_point(|octile| *octile <= offset)] += 1;
+                }
+                assert_eq!(counts, [count / 8; 8], "{design:?} {leaf} {position}");
+            }
+            assert!(sets.iter().all(|set| set.leaf("initial_weights_logits") == Some(&[0.5, 0.5][..])));
+        }
+    }
+
+    const TABLE: &[LeafSpec] =
+        &[LeafSpec::required("k", "gain", (0.01, 4096.0)), LeafSpec::required("logit_lamb", "decay", (-4.0, 8.0))];
+
+    fn member() -> ParameterValues {
+        ParameterValues::new([
+            ("initial_weights_logits", vec![0.5, 0.5]),
+            ("k", vec![3.0, 4.0]),
+            ("logit_lamb", vec![1.0]),
+            ("raw_min_budget", vec![0.25]),
+        ])
+    }
+
+    fn ensembles(design: Option<Design>, sets: usize) -> Vec<ParameterValues> {
+        let ensemble = EnsembleStart { members: 3, design, scale: 0.5, seed: 42 };
+        let mut spread = spread(0.1);
+        spread.frozen.push("raw_min_budget".into());
+        ensemble_sets(&[member()], sets, &ensemble, TABLE, &spread, 1).unwrap()
+    }
+
+    #[test]
+    fn members_stand_one_after_another_and_share_what_is_not_their_own() {
+        for design in [None, Some(Design::Lhs), Some(Design::CenteredLhs), Some(Design::Sobol), Some(Design::Grid)] {
+            let sets = ensembles(design, 2);
+            assert_eq!(sets.len(), 2);
+            for set in &sets {
+                assert_eq!(set.leaf("initial_weights_logits"), Some(&[0.5, 0.5][..]));
+                assert_eq!(set.leaf("raw_min_budget"), Some(&[0.25][..]));
+                assert_eq!((set.leaves["k"].len(), set.leaves["logit_lamb"].len()), (6, 3));
+            }
+            assert_ne!(sets[0], sets[1], "{design:?}");
+            assert_eq!(sets, ensembles(design, 2), "{design:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_design_the_first_member_of_the_first_set_is_canonical() {
+        let sets = ensembles(None, 2);
+        assert_eq!((&sets[0].leaves["k"][..2], sets[0].leaves["logit_lamb"][0]), (&[3.0, 4.0][..], 1.0));
+        assert!(sets[0].leaves["k"][2] != 3.0 && sets[1].leaves["k"][0] != 3.0);
+        // A member does not depend on how many sets there are.
+        assert_eq!(sets[..], ensembles(None, 5)[..2]);
+    }
+
+    #[test]
+    fn a_design_covers_the_range_of_each_parameter_over_all_sets() {
+        let sets = ensembles(Some(Design::Lhs), 4);
+        let decays: Vec<f64> = sets.iter().flat_map(|set| set.leaves["logit_lamb"].clone()).collect();
+        let mut parts: Vec<usize> = decays.iter().map(|decay| (decay + 4.0) as usize).collect();
+        parts.sort_unstable();
+        assert_eq!(parts, (0..12).collect::<Vec<_>>(), "one of twelve members in each twelfth of -4 .. 8");
+        let gains = sets.iter().flat_map(|set| set.leaves["k"].chunks(2).map(<[f64]>::to_vec).collect::<Vec<_>>());
+        for gain in gains {
+            assert!((1.5..4.5).contains(&gain[0]) && (2.0..6.0).contains(&gain[1]), "{gain:?}");
+        }
     }
 }

@@ -9,7 +9,7 @@
 //! | windows | [`sampling`] | which windows of history one update sees, a pure function of (seed, update) |
 //! | learning rate | [`schedule`], [`plateau`] | how far an update goes |
 //! | optimiser | [`optimiser`] | in which direction, per parameter set |
-//! | start | [`initialisation`] | where the parameter sets begin |
+//! | start | [`initialisation`], [`design`] | where the parameter sets, and the members of ensembles, begin |
 //! | selection | [`tracker`] | which (step, set) is the result |
 //! | stopping | [`stopping`] | when to end before the last iteration |
 //! | observers | [`observer`] | who is told; the event log of a run is one of them |
@@ -17,9 +17,11 @@
 //!
 //! "Step `s`" always means "after `s` updates"; step 0 is the start.
 
+pub mod design;
 pub mod error;
 pub mod experiment;
 pub mod initialisation;
+pub mod normal;
 pub mod objective;
 pub mod observer;
 pub mod optimiser;

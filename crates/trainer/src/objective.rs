@@ -57,4 +57,9 @@ pub trait Objective {
     fn frozen_leaves(&self) -> Vec<String> {
         vec![INITIAL_WEIGHTS_LOGITS.to_owned()]
     }
+
+    /// Leaves that start at the same point in every set: frozen ones, and others that get no initial noise.
+    fn unspread_leaves(&self) -> Vec<String> {
+        self.frozen_leaves()
+    }
 }

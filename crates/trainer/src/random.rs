@@ -13,6 +13,8 @@ pub enum Purpose {
     Initialisation = 2,
     /// Fresh start of a parameter set that went non-finite.
     Restart = 3,
+    /// Space-filling designs.
+    Design = 4,
 }
 
 /// The ChaCha8 stream of (seed, purpose, step, index): the four numbers are its 256-bit key.
@@ -38,6 +40,20 @@ pub fn below(generator: &mut impl Rng, bound: usize) -> usize {
             return (product >> 64) as usize;
         }
     }
+}
+
+/// A number in `[0, 1)`, all 53 bits of it random.
+pub fn unit(generator: &mut impl Rng) -> f64 {
+    (generator.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// A random order of `0..count` (Fisher and Yates).
+pub fn shuffled(generator: &mut impl Rng, count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    for last in (1..count).rev() {
+        order.swap(last, below(generator, last + 1));
+    }
+    order
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::design::Design;
 use crate::error::TrainerError;
 use crate::plateau::PlateauSettings;
 use crate::schedule::{Schedule, ScheduleKind};
@@ -30,6 +31,33 @@ pub enum SamplerKind {
     Stratified,
     /// From the list `train.windows`.
     Explicit,
+}
+
+/// Where the normal offsets of the initial sets come from (spec 01 sec. 1.10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Initialisation {
+    /// Independent draws.
+    #[default]
+    Gaussian,
+    /// A scrambled Sobol sequence.
+    Sobol,
+    /// A Latin hypercube.
+    Lhs,
+    /// A Latin hypercube with points in the middle of their parts.
+    CenteredLhs,
+}
+
+impl Initialisation {
+    /// The space-filling design, unless draws are independent.
+    pub fn design(self) -> Option<Design> {
+        match self {
+            Self::Gaussian => None,
+            Self::Sobol => Some(Design::Sobol),
+            Self::Lhs => Some(Design::Lhs),
+            Self::CenteredLhs => Some(Design::CenteredLhs),
+        }
+    }
 }
 
 /// The direction of an update.
@@ -135,7 +163,8 @@ pub struct TrainCompatibility {
 /// | `clip_norm` | 10 | largest gradient norm of one set; 0 switches clipping off |
 /// | `schedule`, `plateau` | constant, absent | learning rate |
 /// | `turnover_penalty` | 0 | weight of the turnover term in the objective |
-/// | `noise_scale`, `leaf_noise_scale` | 0.1, none | spread of the initial sets |
+/// | `initialisation` | `gaussian` | how the initial sets are spread |
+/// | `noise_scale`, `leaf_noise_scale` | 0.1, none | how far |
 /// | `selection_metric`, `select_on` | the objective, `auto` | which (step, set) is the result |
 /// | `early_stopping` | absent | when to end early |
 /// | `evaluate_every` | iterations / 50 | steps between evaluations |
@@ -174,6 +203,8 @@ pub struct TrainSettings {
     pub plateau: Option<PlateauSettings>,
     /// Weight of the turnover term; applied by the objective.
     pub turnover_penalty: f64,
+    /// Where the offsets of sets 1.. from set 0 come from.
+    pub initialisation: Initialisation,
     /// Standard deviation of the spread of sets 1.. around set 0, in raw parameter space.
     pub noise_scale: f64,
     /// Standard deviation for single leaves, by name, in place of `noise_scale`.
@@ -216,6 +247,7 @@ impl Default for TrainSettings {
             schedule: ScheduleSettings::default(),
             plateau: None,
             turnover_penalty: 0.0,
+            initialisation: Initialisation::Gaussian,
             noise_scale: 0.1,
             leaf_noise_scale: BTreeMap::new(),
             selection_metric: None,

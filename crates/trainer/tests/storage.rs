@@ -189,6 +189,6 @@ fn frozen_leaves_are_in_the_files_but_have_no_moments() {
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let mut names = tensors.names();
     names.sort_unstable();
-    let moments = ["moment.first.log_k", "moment.first.logit_lamb", "moment.second.log_k", "moment.second.logit_lamb"];
+    let moments = ["moment:first:log_k", "moment:first:logit_lamb", "moment:second:log_k", "moment:second:logit_lamb"];
     assert_eq!(names, [&[FROZEN, "log_k", "logit_lamb"][..], &moments[..]].concat());
 }

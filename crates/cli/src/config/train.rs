@@ -47,6 +47,8 @@ pub struct TrainSection {
     pub plateau: Option<Plateau>,
     /// Weight of the pool's turnover (mean change of its value shares per row) that is taken off the objective.
     pub turnover_penalty: f64,
+    /// How the offsets of the other parameter sets from the first are drawn.
+    pub initialisation: Initialisation,
     /// Standard deviation of the normal offsets of the other parameter sets from the first, in raw parameters.
     pub noise_scale: f64,
     /// The same for single parameters, by name, such as `log_k`.
@@ -95,6 +97,7 @@ impl Default for TrainSection {
             schedule: Schedule::default(),
             plateau: None,
             turnover_penalty: 0.0,
+            initialisation: Initialisation::Gaussian,
             noise_scale: 0.1,
             leaf_noise_scale: BTreeMap::new(),
             selection_metric: None,
@@ -108,6 +111,21 @@ impl Default for TrainSection {
             compat: TrainCompat::default(),
         }
     }
+}
+
+/// How the normal offsets of the parameter sets are drawn (spec 01 sec. 1.10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Initialisation {
+    /// Each on its own.
+    #[default]
+    Gaussian,
+    /// All sets together, spread evenly by a scrambled Sobol sequence.
+    Sobol,
+    /// All sets together, one in each of as many equally likely parts of each parameter as there are offsets.
+    Lhs,
+    /// The same in the middle of the parts.
+    CenteredLhs,
 }
 
 /// Which rows a window may start at.

@@ -10,8 +10,8 @@ use super::import::{dead, unread, unsupported};
 use super::keys;
 use super::report::ImportReport;
 use crate::config::{
-    ConfigError, EarlyStopping, Optimiser, Plateau, PlateauWatch, RunConfig, Sampler, Schedule, ScheduleKind,
-    StartAlignment, TrainSection,
+    ConfigError, EarlyStopping, Initialisation, Optimiser, Plateau, PlateauWatch, RunConfig, Sampler, Schedule,
+    ScheduleKind, StartAlignment, TrainSection,
 };
 
 /// Fills `train`, `runtime.seed`, `period.validation_fraction` and `initial.scalar`.
@@ -166,7 +166,9 @@ fn spread(group: &Group<'_>, train: &mut TrainSection, report: &mut ImportReport
     train.noise_scale = group.number("noise_scale", 0.1)?;
     match group.text("parameter_init_method", "gaussian")?.as_str() {
         "gaussian" => {}
-        "sobol" | "lhs" | "centered_lhs" => unsupported(group, "parameter_init_method", "only \"gaussian\"", report),
+        "sobol" => train.initialisation = Initialisation::Sobol,
+        "lhs" => train.initialisation = Initialisation::Lhs,
+        "centered_lhs" => train.initialisation = Initialisation::CenteredLhs,
         // Any other name means no noise there.
         _ => train.noise_scale = 0.0,
     }

@@ -1,7 +1,7 @@
 //! Checkpoints: all that an exact resume needs, and parameters for evaluation.
 //!
 //! A checkpoint is one safetensors file. `NAME` holds the parameters of leaf `NAME` as `[sets, width]`,
-//! `moment.AVERAGE.NAME` an average of the optimiser; the metadata says which run, program version and step it is, and
+//! `moment:AVERAGE:NAME` an average of the optimiser; the metadata says which run, program version and step it is, and
 //! carries the rest of the state (`state`, JSON). `best.safetensors` holds the leaves of one set as `[1, width]`.
 
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ use gradpool_strategy::parameters::ParameterValues;
 
 use super::atomic;
 use super::run::RunIdentity;
-use super::tensor_file::TensorFile;
+use super::tensor_file::{SEPARATOR, TensorFile};
 use crate::error::TrainerError;
 use crate::tracker::Recorded;
 use crate::trainer::state::HostState;
 
-const FORMAT: &str = "gradpool 1";
-const MOMENT: &str = "moment.";
+const FORMAT: &str = "gradpool 2";
+const MOMENT: &str = "moment:";
 
 /// A complete training state, read from a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,8 +53,8 @@ impl Checkpoint {
             .map_err(|error| malformed(path, format!("its training state cannot be read ({error})")))?;
         let parameters = file.sets("");
         let mut moments = BTreeMap::new();
-        for name in file.tensors.keys().filter_map(|name| name.strip_prefix(MOMENT)?.split_once('.')) {
-            moments.entry(name.0.to_owned()).or_insert_with(|| file.sets(&format!("{MOMENT}{}.", name.0)));
+        for name in file.tensors.keys().filter_map(|name| name.strip_prefix(MOMENT)?.split_once(SEPARATOR)) {
+            moments.entry(name.0.to_owned()).or_insert_with(|| file.sets(&format!("{MOMENT}{}{SEPARATOR}", name.0)));
         }
         let sets = state.updates.len();
         if parameters.len() != sets || state.tracker.sets() != sets || state.health.sets() != sets {
@@ -87,10 +87,10 @@ impl Checkpoint {
             .map_err(|error| malformed(&self.path, format!("its training state cannot be written ({error})")))?;
         file.metadata.insert("state".to_owned(), state);
         file.metadata.insert("precision".to_owned(), self.precision.clone());
-        describe_leaves(&mut file, &self.parameters);
+        describe_leaves(&mut file, &self.parameters, &self.path)?;
         file.insert_sets("", &self.parameters);
         for (name, sets) in &self.moments {
-            file.insert_sets(&format!("{MOMENT}{name}."), sets);
+            file.insert_sets(&format!("{MOMENT}{name}{SEPARATOR}"), sets);
         }
         atomic::replace(&self.path, &file.encode(dtype))
     }
@@ -147,7 +147,7 @@ pub(crate) fn save_best(
     let mut file = TensorFile { metadata: description(identity, best.step, 0), ..Default::default() };
     file.metadata.insert("set".to_owned(), best.set.to_string());
     let sets = std::slice::from_ref(&best.parameters);
-    describe_leaves(&mut file, sets);
+    describe_leaves(&mut file, sets, path)?;
     file.insert_sets("", sets);
     atomic::replace(path, &file.encode(dtype))
 }
@@ -164,11 +164,15 @@ fn description(identity: &RunIdentity, step: usize, preferred_set: usize) -> BTr
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Names and widths of the leaves, as JSON.
-fn describe_leaves(file: &mut TensorFile, sets: &[ParameterValues]) {
+/// Notes names and widths of the leaves, as JSON.
+fn describe_leaves(file: &mut TensorFile, sets: &[ParameterValues], path: &Path) -> Result<(), TrainerError> {
     let widths: BTreeMap<&String, usize> =
         sets.iter().take(1).flat_map(|set| set.leaves.iter().map(|(leaf, values)| (leaf, values.len()))).collect();
+    if let Some(leaf) = widths.keys().find(|leaf| leaf.contains(SEPARATOR)) {
+        return Err(malformed(path, format!("the parameter `{leaf}` has a `{SEPARATOR}` in its name")));
+    }
     file.metadata.insert("leaves".to_owned(), serde_json::json!(widths).to_string());
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<TensorFile, TrainerError> {

@@ -22,6 +22,9 @@ pub(super) struct TensorFile {
     pub tensors: BTreeMap<String, Vec<Vec<f64>>>,
 }
 
+/// Ends each part of a prefix. Leaves of a composite have a `.` in their names.
+pub const SEPARATOR: char = ':';
+
 impl TensorFile {
     /// Adds every leaf of several sets as one tensor, its name preceded by `prefix`.
     pub fn insert_sets(&mut self, prefix: &str, sets: &[ParameterValues]) {
@@ -31,11 +34,11 @@ impl TensorFile {
         }
     }
 
-    /// The sets whose leaves were inserted with `prefix`; names holding a further `.` belong to another prefix.
+    /// The sets whose leaves were inserted with `prefix`; names holding a further [`SEPARATOR`] belong to another prefix.
     pub fn sets(&self, prefix: &str) -> Vec<ParameterValues> {
         let mut sets: Vec<ParameterValues> = Vec::new();
         for (name, rows) in &self.tensors {
-            let Some(leaf) = name.strip_prefix(prefix).filter(|leaf| !leaf.contains('.')) else { continue };
+            let Some(leaf) = name.strip_prefix(prefix).filter(|leaf| !leaf.contains(SEPARATOR)) else { continue };
             sets.resize_with(rows.len().max(sets.len()), ParameterValues::default);
             for (set, row) in sets.iter_mut().zip(rows) {
                 set.leaves.insert(leaf.to_owned(), row.clone());
@@ -106,9 +109,10 @@ mod tests {
     fn file() -> TensorFile {
         let mut file = TensorFile::default();
         file.metadata.insert("run_hash".into(), "ab\"c".into());
-        let set = |value: f64| ParameterValues::new([("log_k", vec![value, 1.0 / 3.0]), ("shared", vec![-value])]);
+        let set =
+            |value: f64| ParameterValues::new([("trend.log_k", vec![value, 1.0 / 3.0]), ("shared", vec![-value])]);
         file.insert_sets("", &[set(0.1), set(1e-310)]);
-        file.insert_sets("moment.first.", &[set(3.0), set(4.0)]);
+        file.insert_sets("moment:first:", &[set(3.0), set(4.0)]);
         file
     }
 
@@ -117,15 +121,15 @@ mod tests {
         let bytes = file().encode(DType::F64);
         assert_eq!(TensorFile::decode(&bytes, Path::new("x")).unwrap(), file());
         assert_eq!(bytes, file().encode(DType::F64));
-        assert_eq!(file().sets("")[1].leaves["log_k"], [1e-310, 1.0 / 3.0]);
-        assert_eq!(file().sets("moment.first.")[0].leaves["shared"], [-3.0]);
+        assert_eq!(file().sets("")[1].leaves["trend.log_k"], [1e-310, 1.0 / 3.0]);
+        assert_eq!(file().sets("moment:first:")[0].leaves["shared"], [-3.0]);
         assert_eq!(file().sets("").len(), 2);
     }
 
     #[test]
     fn single_precision_is_stored_as_such() {
         let decoded = TensorFile::decode(&file().encode(DType::F32), Path::new("x")).unwrap();
-        assert_eq!(decoded.sets("")[0].leaves["log_k"][1], f64::from((1.0_f64 / 3.0) as f32));
+        assert_eq!(decoded.sets("")[0].leaves["trend.log_k"][1], f64::from((1.0_f64 / 3.0) as f32));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl<'a> Trainer<'a> {
             sampler,
             ascent: ascent(objective, settings, from_settings(settings)),
             stopping: early_stopping.into_iter().map(|rule| Box::new(rule) as Box<dyn StoppingRule>).collect(),
-            spread: Spread::from_settings(settings, objective.frozen_leaves()),
+            spread: Spread::from_settings(settings, objective.unspread_leaves()),
             device: device.clone(),
             dtype,
             seed,

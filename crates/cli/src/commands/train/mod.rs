@@ -7,10 +7,7 @@ pub mod report;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gradpool_trainer::initialisation::{Spread, initial_sets};
-use gradpool_trainer::{
-    Objective, RunFolder, RunIdentity, TerminationReason, TrainResult, TrainSettings, Trainer, TrainerError,
-};
+use gradpool_trainer::{RunFolder, RunIdentity, TerminationReason, TrainResult, TrainSettings, Trainer, TrainerError};
 
 use crate::arguments::CommonOptions;
 use crate::commands::load_config;
@@ -67,8 +64,7 @@ pub fn run(arguments: TrainArguments, common: &CommonOptions, output: &mut Outpu
     let seed = config.runtime.seed;
     let range = setup.sampling_range(&config)?;
     let trainer = Trainer::new(&setup.experiment, &settings, range, &setup.device, setup.dtype, seed)?;
-    let spread = Spread::from_settings(&settings, setup.experiment.frozen_leaves());
-    let initial = initial_sets(&setup.initial_values(&config)?, settings.parameter_sets, &spread, seed)?;
+    let initial = setup.starting_sets(&config, &settings, seed)?;
     say_periods(&setup, &config, output);
     warn_of_start(&setup, &config, output);
 

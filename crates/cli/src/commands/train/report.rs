@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::benchmarks::Benchmarks;
 use crate::config::ResolvedConfig;
-use crate::human_units::{HumanUnits, initial_weights};
+use crate::human_units::HumanUnits;
 use crate::judgement::{self, Numbers, cell, numbers, shown};
 use crate::leaf_nesting::LeafTable;
 use crate::output::Output;
@@ -201,7 +201,6 @@ fn judge(setup: &Setup, config: &ResolvedConfig, values: &ParameterValues) -> an
     let experiment = &setup.experiment;
     let sets = ParameterSets::from_values(std::slice::from_ref(values), &setup.device, setup.dtype)?;
     let benchmarks = Benchmarks::new(setup)?;
-    let weights = initial_weights(values, setup.prices.assets().len());
     let metrics = Metric::all();
     let ranges = named_ranges(experiment.periods());
     let periods = named_periods(experiment.periods(), experiment.history().prices().grid(), config);
@@ -212,7 +211,7 @@ fn judge(setup: &Setup, config: &ResolvedConfig, values: &ParameterValues) -> an
             Ok(JudgedPeriod {
                 period,
                 pool: experiment.metrics(&sets, rows.clone(), Deposit::Fresh, metrics)?.remove(0),
-                hodl: benchmarks.hold(&weights, rows.clone(), metrics)?,
+                hodl: benchmarks.hold(values, rows.clone(), metrics)?,
                 uniform: benchmarks.hold_uniform(rows, metrics)?,
             })
         })
