@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::tensor::Tensor;
 use gradpool_cli::config::{self, Overrides, ResolvedConfig, Source};
 use gradpool_cli::setup::Setup;
+use gradpool_market::SupplyTable;
 use gradpool_metrics::{Metric, evaluate_all};
 use gradpool_pools::PoolRun;
 use gradpool_pools::run::DenseSeries;
@@ -25,6 +26,8 @@ pub struct Case {
     pub config: ResolvedConfig,
     pub setup: Setup,
     pub values: ParameterValues,
+    /// Relative tolerances of values and gradients.
+    pub tolerances: (f64, f64),
 }
 
 impl Case {
@@ -39,7 +42,29 @@ impl Case {
         let setup = Setup::new(&config).unwrap();
         let leaves = golden.json["params"].as_object().unwrap();
         let leaves = leaves.iter().map(|(leaf, value)| (leaf.clone(), numbers(value))).collect();
-        Self { golden, config, setup, values: ParameterValues { leaves } }
+        Self {
+            golden,
+            config,
+            setup,
+            values: ParameterValues { leaves },
+            tolerances: (VALUE_TOLERANCE, GRADIENT_TOLERANCE),
+        }
+    }
+
+    /// The same case with other tolerances.
+    pub fn within(self, values: f64, gradients: f64) -> Self {
+        Self { tolerances: (values, gradients), ..self }
+    }
+
+    /// The same case with the supplies that the reference says it used.
+    pub fn with_published_supplies(mut self) -> Self {
+        let (_, used) = self.golden.array("aux.chunkwise_supply_used").unwrap();
+        let history = self.setup.experiment.history().prices();
+        let (assets, interval) = (history.assets().len(), self.interval_rows());
+        let rows = (0..history.rows()).flat_map(|row| used[row / interval * assets..][..assets].to_vec()).collect();
+        let supplies = SupplyTable::from_rows(history.assets(), *history.grid(), rows).unwrap();
+        self.setup.experiment = self.setup.experiment.with_supplies(supplies).unwrap();
+        self
     }
 
     pub fn parameters(&self) -> ParameterSets {
@@ -81,15 +106,15 @@ impl Case {
                 let Some((_, expected)) = self.golden.array(&format!("{name}.{suffix}")) else { continue };
                 let found: Vec<f64> =
                     chosen.iter().flat_map(|row| values[row * width..(row + 1) * width].iter().copied()).collect();
-                self.close(&format!("{name}.{suffix}"), &found, expected, VALUE_TOLERANCE);
+                self.close(&format!("{name}.{suffix}"), &found, expected, self.tolerances.0);
             }
         }
         let values = &arrays[3].1;
-        self.close("final_value", &[values[rows - 1]], &[self.golden.number(&["final_value"])], VALUE_TOLERANCE);
+        self.close("final_value", &[values[rows - 1]], &[self.golden.number(&["final_value"])], self.tolerances.0);
         let reserves = &arrays[1].1[(rows - 1) * assets..];
-        self.close("final_reserves", reserves, &numbers(&self.golden.json["final_reserves"]), VALUE_TOLERANCE);
+        self.close("final_reserves", reserves, &numbers(&self.golden.json["final_reserves"]), self.tolerances.0);
         let total: f64 = values.iter().sum();
-        self.close("value_sum", &[total], &[self.golden.number(&["value_sum"])], VALUE_TOLERANCE);
+        self.close("value_sum", &[total], &[self.golden.number(&["value_sum"])], self.tolerances.0);
     }
 
     pub fn coarse_weights_agree(&self, run: &PoolRun) {
@@ -102,11 +127,11 @@ impl Case {
         let expected = &expected[extra * shape[1]..];
         // The reference's prices go on a day beyond what is simulated.
         let shown = outputs.len().min(expected.len());
-        self.close("rule_outputs.full", &outputs[..shown], &expected[..shown], VALUE_TOLERANCE);
+        self.close("rule_outputs.full", &outputs[..shown], &expected[..shown], self.tolerances.0);
         let positions = host(run.positions.clone());
         let (_, starts) = self.golden.array("coarse.actual_starts").unwrap();
         let shown = positions.len().min(starts.len());
-        self.close("coarse.actual_starts", &positions[..shown], &starts[..shown], VALUE_TOLERANCE);
+        self.close("coarse.actual_starts", &positions[..shown], &starts[..shown], self.tolerances.0);
         let (_, changes) = self.golden.array("coarse.scaled_diffs").unwrap();
         let assets = run.positions.dims()[2];
         let per_row: Vec<f64> = positions
@@ -114,7 +139,7 @@ impl Case {
             .zip(&positions[assets..])
             .map(|(before, after)| (after - before) / run.layout.ramp_rows as f64)
             .collect();
-        self.close("coarse.scaled_diffs", &per_row, &changes[..per_row.len()], VALUE_TOLERANCE);
+        self.close("coarse.scaled_diffs", &per_row, &changes[..per_row.len()], self.tolerances.0);
     }
 
     pub fn metrics_agree(&self, run: &PoolRun) {
@@ -128,7 +153,7 @@ impl Case {
                 continue;
             };
             // Annualised powers of a day's growth stand to the power 365: so does its rounding.
-            self.close(name, &[found.value], &[expected], VALUE_TOLERANCE);
+            self.close(name, &[found.value], &[expected], self.tolerances.0);
         }
     }
 
@@ -137,7 +162,7 @@ impl Case {
         for (name, expected) in expected {
             // The published gradients are those of the plain metric; the penalty is part of `objective`.
             let found = self.gradient(Metric::parse(name).unwrap(), false);
-            self.gradient_agrees(name, &found, expected, GRADIENT_TOLERANCE);
+            self.gradient_agrees(name, &found, expected, self.tolerances.1);
         }
     }
 
@@ -145,8 +170,8 @@ impl Case {
         let objective = &self.golden.json["objective"];
         let metric = Metric::parse(objective["return_val"].as_str().unwrap()).unwrap();
         let found = self.gradient(metric, true);
-        self.close("objective", &found.0, &[number(&objective["value"]).unwrap()], VALUE_TOLERANCE);
-        self.gradient_agrees("objective", &found, &objective["grad"], GRADIENT_TOLERANCE);
+        self.close("objective", &found.0, &[number(&objective["value"]).unwrap()], self.tolerances.0);
+        self.gradient_agrees("objective", &found, &objective["grad"], self.tolerances.1);
     }
 
     fn gradient(&self, metric: Metric, penalised: bool) -> (Vec<f64>, ParameterValues) {
@@ -154,6 +179,28 @@ impl Case {
         let experiment = if penalised { experiment } else { experiment.without_penalty() };
         let found = experiment.gradient(&self.parameters(), metric, &self.windows()).unwrap();
         (found.values, found.gradient.to_values().remove(0))
+    }
+
+    /// Where the reference's slope is not that of its own central difference the case is not smooth: a trade at the edge of
+    /// the no-trade band, or one of two equally good pairs, flips. There our slope must be nearer to the reference's than its
+    /// difference is.
+    pub fn slopes_are_nearer_than_differences(&self) {
+        let expected = self.golden.json["gradients"].as_object().unwrap();
+        for name in expected.keys() {
+            let (_, gradient) = self.gradient(Metric::parse(name).unwrap(), false);
+            let along = |values: &Vec<f64>| -> f64 {
+                values.iter().enumerate().map(|(index, slope)| slope * (index as f64 + 0.3).cos()).sum()
+            };
+            let leaves = gradient.leaves.iter().filter(|(leaf, _)| *leaf != "initial_weights_logits");
+            let found: f64 = leaves.map(|(_, values)| along(values)).sum();
+            let analytic = self.golden.number(&["fd_check", name, "analytic"]);
+            let difference = self.golden.number(&["fd_check", name, "central_difference"]);
+            assert!((difference / analytic - 1.0).abs() > 5e-5, "{name} is smooth");
+            assert!(
+                (found - analytic).abs() < (difference - analytic).abs(),
+                "{name}: {found} {analytic} {difference}"
+            );
+        }
     }
 
     fn gradient_agrees(&self, name: &str, found: &(Vec<f64>, ParameterValues), expected: &Value, tolerance: f64) {

@@ -1,7 +1,5 @@
 //! The other rules, ensembles and trained bounds.
 
-use gradpool_market::SupplyTable;
-
 use crate::case::{self, Case, VALUE_TOLERANCE};
 use crate::common::{Golden, assert_close, shared};
 
@@ -64,16 +62,7 @@ fn minvar_vec_1440_zero() {
 fn index_mcap_zero() {
     let name = "index_mcap_zero";
     let Some(shared) = shared(name) else { return };
-    case::check_prepared(&shared, name, &[], |mut case| {
-        let (_, used) = case.golden.array("aux.chunkwise_supply_used").unwrap();
-        let history = case.setup.experiment.history().prices();
-        let assets = history.assets().len();
-        let interval = case.setup.strategy().settings().update_interval_rows;
-        let rows = (0..history.rows()).flat_map(|row| used[row / interval * assets..][..assets].to_vec()).collect();
-        let supplies = SupplyTable::from_rows(history.assets(), *history.grid(), rows).unwrap();
-        case.setup.experiment = case.setup.experiment.with_supplies(supplies).unwrap();
-        case
-    });
+    case::check_prepared(&shared, name, &[], Case::with_published_supplies);
     let (aligned, golden) = (Case::load(&shared, name, &[]), Golden::load(&shared, name));
     let values = [aligned.final_value(), golden.number(&["final_value"])];
     assert_close(name, &values, &[873_954.304_501_153_9, 873_954.304_500_373_1], 1e-13, 0.0);

@@ -353,7 +353,14 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
             config::Valuation::ClosedForm => gradpool_pools::Valuation::ClosedForm,
             config::Valuation::StepByStep => gradpool_pools::Valuation::StepByStep,
         },
-        ..PoolSettings::default()
+        costs: gradpool_ops::Costs {
+            fee_rate: section.fee_rate,
+            gas_cost: section.gas_cost,
+            arbitrage_fee: section.arbitrage_fee,
+            noise_trader_ratio: section.noise_trader_ratio,
+            protocol_fee_share: section.protocol_fee_share,
+            pairs_only: section.arbitrage == config::Arbitrage::Pairwise,
+        },
     };
     Ok(Pool::new(strategy, settings)?)
 }

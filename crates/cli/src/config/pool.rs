@@ -18,6 +18,14 @@ pub struct PoolSection {
     pub initial_value: f64,
     /// Swap fee as a fraction of the amount paid in (0.003 is 0.3 %).
     pub fee_rate: f64,
+    /// Cost of one arbitrage, in the currency of the prices.
+    pub gas_cost: f64,
+    /// The arbitrageur's own cost as a fraction of what changes hands; both ways of a trade count by half.
+    pub arbitrage_fee: f64,
+    /// Noise trading, whose fees the pool earns too, as a multiple of arbitrage.
+    pub noise_trader_ratio: f64,
+    /// Share of the swap fee that the protocol takes.
+    pub protocol_fee_share: f64,
     /// Minutes between two evaluations of the rule.
     pub update_interval_min: f64,
     /// Minutes over which weights move to their new target; then they rest. Default: `update_interval_min`.
@@ -76,6 +84,10 @@ impl Default for PoolSection {
             rule: "momentum".to_owned(),
             initial_value: 1e6,
             fee_rate: 0.0,
+            gas_cost: 0.0,
+            arbitrage_fee: 0.0,
+            noise_trader_ratio: 0.0,
+            protocol_fee_share: 0.0,
             update_interval_min: 1440.0,
             interpolation_min: None,
             interpolation: Interpolation::Linear,

@@ -186,6 +186,10 @@ fn pool(
         rule: rule.base().to_owned(),
         initial_value: group.number("initial_pool_value", 1e6)?,
         fee_rate: fees,
+        gas_cost: group.number("gas_cost", 0.0)?,
+        arbitrage_fee: group.number("arb_fees", 0.0)?,
+        noise_trader_ratio: if fees > 0.0 { group.number("noise_trader_ratio", 0.0)? } else { 0.0 },
+        protocol_fee_share: if fees > 0.0 { group.number("protocol_fee_split", 0.0)? } else { 0.0 },
         update_interval_min: group.number("chunk_period", 1440.0)?,
         interpolation_min: Some(group.number("weight_interpolation_period", 1440.0)?),
         interpolation: group.choice("weight_interpolation_method", Interpolation::Linear, &interpolations)?,
@@ -274,25 +278,12 @@ fn initial(group: &Group<'_>, tokens: &Tokens) -> Result<InitialSection, ConfigE
 
 /// Costs and features of the simulated pool that this program does not compute yet.
 fn costs(group: &Group<'_>, fees: f64, report: &mut ImportReport) -> Result<(), ConfigError> {
-    for (key, available) in [
-        ("arb_fees", "only 0: arbitrage without costs of its own"),
-        ("gas_cost", "only 0: arbitrage without costs of its own"),
-        ("price_noise_sigma", "only 0: prices as they are"),
-    ] {
-        if group.number(key, 0.0)? != 0.0 {
-            unsupported(group, key, available, report);
-        }
+    if group.number("price_noise_sigma", 0.0)? != 0.0 {
+        unsupported(group, "price_noise_sigma", "only 0: prices as they are", report);
     }
-    for (key, available) in [
-        ("protocol_fee_split", "only 0: fees stay in the pool"),
-        ("noise_trader_ratio", "only 0: arbitrage is the only volume"),
-    ] {
-        if group.number(key, 0.0)? != 0.0 {
-            if fees == 0.0 {
-                dead(group, key, "no effect without fees", report);
-            } else {
-                unsupported(group, key, available, report);
-            }
+    for key in ["protocol_fee_split", "noise_trader_ratio"] {
+        if group.number(key, 0.0)? != 0.0 && fees == 0.0 {
+            dead(group, key, "no effect without fees", report);
         }
     }
     if group.boolean("do_trades", false)? {

@@ -48,11 +48,13 @@ pub struct Simulation<'a> {
     rows: Range<usize>,
 }
 
-/// Weights and value at every row.
+/// Weights, reserves and value at every row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Simulated {
     /// `[rows, assets]`, row-major.
     pub weights: Vec<f64>,
+    /// `[rows, assets]`, row-major: what the last arbitrage left.
+    pub reserves: Vec<f64>,
     /// In USD, `[rows]`.
     pub values: Vec<f64>,
 }
@@ -146,8 +148,13 @@ impl<'a> Simulation<'a> {
         let samples: Vec<usize> = (0..self.rows()).collect();
         let history = self.setup.experiment.history();
         let run = self.pool_computed_by(way)?.run(history, &self.parameters()?, &self.windows(), &samples)?;
-        let weights = interpolate(run.positions, &PathLayout { stride: 1, ..run.layout });
-        Ok(Simulated { weights: to_host(weights)?, values: to_host(run.values)? })
+        let weights = to_host(interpolate(run.positions, &PathLayout { stride: 1, ..run.layout }))?;
+        let values = to_host(run.values)?;
+        let reserves = match run.reserves {
+            Some(reserves) => to_host(reserves)?,
+            None => self.reserves_of_weights(&weights, &values),
+        };
+        Ok(Simulated { weights, reserves, values })
     }
 
     fn pool_computed_by(&self, way: ComputedBy) -> anyhow::Result<Pool> {
@@ -157,18 +164,16 @@ impl<'a> Simulation<'a> {
         Ok(Pool::new(pool.strategy().with_settings(settings)?, pool.settings().clone())?)
     }
 
-    /// Reserves at every row, `[rows, assets]`, row-major: those that the last arbitrage left, the initial ones if nobody
-    /// trades.
-    pub fn reserves(&self, simulated: &Simulated) -> Vec<f64> {
+    /// Reserves at every row, `[rows, assets]`, of a pool that holds its weights whenever it is arbitraged.
+    fn reserves_of_weights(&self, weights: &[f64], values: &[f64]) -> Vec<f64> {
         let prices = self.prices();
         let assets = self.setup.strategy().settings().assets;
-        let settings = self.setup.experiment.pool().settings();
+        let stride = self.setup.experiment.pool().settings().arbitrage_interval_rows;
         let mut reserves = Vec::with_capacity(prices.len());
         for row in 0..self.rows() {
-            let visited = if settings.arbitrate { row - row % settings.arbitrage_interval_rows } else { 0 };
+            let visited = row - row % stride;
             let first = visited * assets;
-            let of_asset = |index: usize| simulated.weights[index] * simulated.values[visited] / prices[index];
-            reserves.extend((first..first + assets).map(of_asset));
+            reserves.extend((first..first + assets).map(|index| weights[index] * values[visited] / prices[index]));
         }
         reserves
     }
@@ -178,7 +183,7 @@ impl<'a> Simulation<'a> {
     /// # Errors
     /// As [`evaluate_all`].
     pub fn metrics(&self, simulated: &Simulated, metrics: &[Metric]) -> anyhow::Result<Vec<MetricValue>> {
-        let (prices, reserves) = (self.prices(), self.reserves(simulated));
+        let (prices, reserves) = (self.prices(), &simulated.reserves);
         let assets = self.setup.strategy().settings().assets;
         let line = |numbers: &[f64]| {
             let data = TensorData::new(numbers.to_vec(), [1, numbers.len()]);

@@ -1,6 +1,8 @@
 //! The pool as a keeper and arbitrageurs would run it: weights from the streaming strategy row by row, value from them by
 //! the recursion of spec 04 sec. 4.2, independent of the tensor operations that the other ways share.
 
+use gradpool_ops::arbitrage::Arbitrageur;
+
 use super::{Simulated, Simulation};
 
 impl Simulation<'_> {
@@ -13,10 +15,40 @@ impl Simulation<'_> {
             weights.extend(strategy.step(&mut state, self.observation(row)));
         }
         let settings = self.setup.experiment.pool().settings();
-        let stride = if settings.arbitrate { settings.arbitrage_interval_rows } else { self.rows() };
-        let assets = self.setup.prices.assets().len();
-        let values = values(&weights, self.prices(), assets, stride, settings.initial_value);
-        Ok(Simulated { weights, values })
+        let assets = self.setup.strategy().settings().assets;
+        if settings.holds_its_weights() {
+            let stride = settings.arbitrage_interval_rows;
+            let values = values(&weights, self.prices(), assets, stride, settings.initial_value);
+            let reserves = self.reserves_of_weights(&weights, &values);
+            return Ok(Simulated { weights, reserves, values });
+        }
+        let reserves = self.traded_reserves(&weights)?;
+        let worth = |(reserves, prices): (&[f64], &[f64])| {
+            reserves.iter().zip(prices).map(|(reserve, price)| reserve * price).sum::<f64>()
+        };
+        let values = reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
+        Ok(Simulated { weights, reserves, values })
+    }
+
+    /// Reserves at every row of a pool that trades with costs, or not at all, one arbitrage after another.
+    fn traded_reserves(&self, weights: &[f64]) -> anyhow::Result<Vec<f64>> {
+        let settings = self.setup.experiment.pool().settings();
+        let (prices, assets) = (self.prices(), self.setup.strategy().settings().assets);
+        let row = |numbers: &'_ [f64], row: usize| numbers[row * assets..(row + 1) * assets].to_vec();
+        let first = row(weights, 0).into_iter().zip(row(prices, 0));
+        let initial: Vec<f64> = first.map(|(weight, price)| weight * settings.initial_value / price).collect();
+        let mut pool = Arbitrageur::new(&settings.costs, &initial)?;
+        let mut before = row(weights, 0);
+        let mut reserves = Vec::with_capacity(prices.len());
+        for now in 0..self.rows() {
+            if settings.arbitrate && now % settings.arbitrage_interval_rows == 0 {
+                let weights = row(weights, now);
+                pool.visit(&before, &weights, &row(prices, now));
+                before = weights;
+            }
+            reserves.extend_from_slice(pool.reserves());
+        }
+        Ok(reserves)
     }
 }
 

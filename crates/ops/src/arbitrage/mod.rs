@@ -160,6 +160,40 @@ pub fn arbitrage(positions: Tensor<3>, initial: Tensor<2>, plan: &Arc<ArbitrageP
     }
 }
 
+/// The same arbitrages one row after another, for a pool that is run without tensors.
+#[derive(Clone, Debug)]
+pub struct Arbitrageur {
+    terms: trade::Terms,
+    pool: trade::Pool<Vec<f64>>,
+}
+
+impl Arbitrageur {
+    /// A pool with these reserves.
+    ///
+    /// # Errors
+    /// [`PlanError::Range`] for costs out of their ranges.
+    pub fn new(costs: &Costs, reserves: &[f64]) -> Result<Self, PlanError> {
+        costs.validate()?;
+        let mut pool = trade::Pool::<Vec<f64>>::new(reserves.len());
+        pool.reserves.copy_from_slice(reserves);
+        Ok(Self { terms: trade::Terms::new(costs), pool })
+    }
+
+    /// Meets one row of prices, first with the weights of the row before; returns the number of arbitrages.
+    ///
+    /// # Panics
+    /// If the lengths differ from that of the reserves.
+    pub fn visit(&mut self, weights_before: &[f64], weights: &[f64], prices: &[f64]) -> usize {
+        let mut trade = |weights: &[f64]| usize::from(self.pool.arbitrage(weights, prices, &self.terms).is_some());
+        trade(weights_before) + trade(weights)
+    }
+
+    /// Reserves of each asset.
+    pub fn reserves(&self) -> &[f64] {
+        &self.pool.reserves
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Arbitrage(Arc<ArbitragePlan>);
 

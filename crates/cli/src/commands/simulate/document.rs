@@ -41,7 +41,7 @@ impl<'a> Document<'a> {
         let mut document = Self {
             final_value: simulated.values[simulation.rows() - 1],
             initial_value: setup.experiment.pool().settings().initial_value,
-            final_reserves: last(&simulation.reserves(simulated)),
+            final_reserves: last(&simulated.reserves),
             tokens,
             n_steps: simulation.rows(),
             path: way.name(),

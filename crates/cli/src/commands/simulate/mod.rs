@@ -152,7 +152,7 @@ fn series(
             arrays: vec![
                 Array::per_row("unix_ms", simulation.range().map(|row| grid.time_ms(row) as f64).collect()),
                 Array::per_asset("weights", simulated.weights.clone()),
-                Array::per_asset("reserves", simulation.reserves(simulated)),
+                Array::per_asset("reserves", simulated.reserves.clone()),
                 Array::per_asset("prices", simulation.prices().to_vec()),
                 Array::per_row("value", simulated.values.clone()),
             ],

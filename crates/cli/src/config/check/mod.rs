@@ -163,6 +163,14 @@ impl Checker<'_> {
         self.positive("pool.initial_value", pool.initial_value)?;
         let fee_fits = (0.0..1.0).contains(&pool.fee_rate);
         self.require(fee_fits, "pool.fee_rate", pool.fee_rate, "a fraction from 0 up to, not including, 1")?;
+        let arbitrage_fits = (0.0..1.0).contains(&pool.arbitrage_fee);
+        let valid = "a fraction from 0 up to, not including, 1";
+        self.require(arbitrage_fits, "pool.arbitrage_fee", pool.arbitrage_fee, valid)?;
+        let share = pool.protocol_fee_share;
+        self.require((0.0..=1.0).contains(&share), "pool.protocol_fee_share", share, "a fraction from 0 to 1")?;
+        for (key, value) in [("pool.gas_cost", pool.gas_cost), ("pool.noise_trader_ratio", pool.noise_trader_ratio)] {
+            self.require(value >= 0.0 && value.is_finite(), key, value, "0 or more")?;
+        }
         self.positive("pool.update_interval_min", pool.update_interval_min)?;
         if let Some(minutes) = pool.interpolation_min {
             self.positive("pool.interpolation_min", minutes)?;
@@ -202,12 +210,6 @@ impl Checker<'_> {
     /// What the schema knows and a later version will compute.
     fn available(&self, config: &RunConfig) -> Checked {
         let pool = &config.pool;
-        if pool.fee_rate > 0.0 {
-            return self.not_available("pool.fee_rate", pool.fee_rate, "only pools without fees: pool.fee_rate = 0");
-        }
-        if pool.arbitrage == super::Arbitrage::Pairwise {
-            return self.not_available("pool.arbitrage", "\"pairwise\"", "only pool.arbitrage = \"optimal\"");
-        }
         if pool.execution == super::Execution::Onchain {
             return self.not_available("pool.execution", "\"onchain\"", "only pool.execution = \"ideal\"");
         }
