@@ -137,9 +137,3 @@ fn train_adamw_cosine_clip() {
 fn train_adam_mrc_60() {
     check("train_adam_mrc_60", &[]);
 }
-
-/// With a fee of 0.3 %, by trades of one token for one other.
-#[test]
-fn train_adam_fees() {
-    check("train_adam_fees", &["pool.arbitrage=pairwise"]);
-}
