@@ -46,23 +46,22 @@ fn every_golden_case_is_understood_whole() {
         assert_eq!(config.train.objective, fingerprint["return_val"].as_str().unwrap(), "{name}");
         assert_eq!(json!(config.data.assets), fingerprint["tokens"], "{name}");
         assert!(config.period.inclusive_end, "{name}");
-        let costs = ["arb_fees", "gas_cost", "price_noise_sigma"];
-        let costly = costs.iter().any(|key| fingerprint[key] != json!(0.0)) || fingerprint["do_trades"] == json!(true);
-        assert!(!costly || !report.unsupported.is_empty(), "{name}: a cost is ignored");
+        assert_eq!(config.pool.arbitrage_fee, fingerprint["arb_fees"].as_f64().unwrap(), "{name}");
+        assert_eq!(config.pool.gas_cost, fingerprint["gas_cost"].as_f64().unwrap(), "{name}");
+        let beyond = fingerprint["price_noise_sigma"] != json!(0.0) || fingerprint["do_trades"] == json!(true);
+        assert!(!beyond || !report.unsupported.is_empty(), "{name}: something is ignored");
     }
 }
 
 #[test]
-fn golden_cases_without_costs_can_be_run_with_every_rule() {
+fn golden_cases_can_be_run_with_every_rule() {
     let rules = gradpool_strategy::rules::all(&gradpool_strategy::rules::RuleOptions::default());
     let known = |part: &str| matches!(part, "bounded" | "ensemble") || rules.iter().any(|rule| rule.name() == part);
     let folder = support::shared("golden/cases");
     for (name, text) in golden("golden/cases") {
         let fingerprint = serde_json::from_str::<Value>(&text).unwrap()["run_fingerprint"].clone();
-        let free =
-            ["fees", "arb_fees", "gas_cost", "price_noise_sigma"].iter().all(|key| fingerprint[key] == json!(0.0));
         let plain = fingerprint["rule"].as_str().unwrap().split("__").all(known)
-            && free
+            && fingerprint["price_noise_sigma"] == json!(0.0)
             && fingerprint["do_trades"] == json!(false);
         let source = Source::File(folder.as_ref().unwrap().join(format!("{name}.json")));
         match load(&source, &Overrides::default()) {
@@ -231,8 +230,6 @@ fn a_command_says_once_which_keys_have_no_effect_and_why_only_if_asked() {
 #[test]
 fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
     for (key, value) in [
-        ("gas_cost", json!(2.0)),
-        ("arb_fees", json!(0.0005)),
         ("price_noise_sigma", json!(0.1)),
         ("do_trades", json!(true)),
         ("subsidary_pools", json!([{ "rule": "hodl" }])),
@@ -249,8 +246,17 @@ fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
         let (_, report) = import(&json!({ "optimisation_settings": { key: value } }));
         assert_eq!(report.unsupported[0].key, format!("optimisation_settings.{key}"));
     }
-    let (_, report) = import(&json!({ "fees": 0.003, "protocol_fee_split": 0.25 }));
-    assert_eq!(report.unsupported[0].key, "protocol_fee_split");
+}
+
+#[test]
+fn costs_are_taken_over() {
+    let (config, report) = import(&json!({
+        "fees": 0.003, "protocol_fee_split": 0.25, "gas_cost": 2.0, "arb_fees": 0.0005, "noise_trader_ratio": 1.5,
+    }));
+    let pool = &config.pool;
+    assert_eq!((pool.fee_rate, pool.protocol_fee_share, pool.gas_cost), (0.003, 0.25, 2.0));
+    assert_eq!((pool.arbitrage_fee, pool.noise_trader_ratio), (0.0005, 1.5));
+    assert_eq!((report.unsupported, report.dead_keys), (vec![], vec![]));
 }
 
 #[test]
@@ -320,11 +326,11 @@ fn wrong_types_name_key_value_and_what_is_expected() {
 fn set_applies_on_top_of_a_fingerprint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.json");
-    std::fs::write(&path, json!({ "rule": "momentum", "fees": 0.003 }).to_string()).unwrap();
+    std::fs::write(&path, json!({ "rule": "hodl", "fees": 0.003 }).to_string()).unwrap();
     let source = Source::File(path);
     let error = load(&source, &Overrides::default()).unwrap_err().to_string();
-    assert!(error.contains("`pool.fee_rate` = 0.003 is not available"), "{error}");
-    let set = ["pool.fee_rate=0", "train.iterations=12"].map(str::to_owned).to_vec();
+    assert!(error.contains("`pool.rule` = \"hodl\" is not available"), "{error}");
+    let set = ["pool.rule=momentum", "pool.fee_rate=0", "train.iterations=12"].map(str::to_owned).to_vec();
     let loaded = load(&source, &Overrides { set, ..Overrides::default() }).unwrap();
     assert_eq!((loaded.config.pool.fee_rate, loaded.config.train.iterations), (0.0, 12));
     assert_eq!(loaded.config.data.directory, folder.path().canonicalize().unwrap());
