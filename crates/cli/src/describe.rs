@@ -1,5 +1,7 @@
 //! What several commands say in the same words: the pool, prices that were filled, numbers in tables.
 
+use gradpool_ops::Costs;
+
 use crate::config::ResolvedConfig;
 use crate::output::Output;
 use crate::setup::Setup;
@@ -53,7 +55,38 @@ pub fn pool(setup: &Setup) -> String {
         return "nobody trades against it".to_owned();
     }
     let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
-    format!("no fees, arbitraged every {minutes} min")
+    format!("{}, arbitraged every {minutes} min", costs(&settings.costs))
+}
+
+/// What trading costs, in words.
+fn costs(costs: &Costs) -> String {
+    let mut parts = vec![match costs.fee_rate {
+        0.0 => "no fees".to_owned(),
+        rate => fee(rate),
+    }];
+    if costs.gas_cost > 0.0 {
+        parts.push(format!("gas {} per arbitrage", costs.gas_cost));
+    }
+    if costs.arbitrage_fee > 0.0 {
+        parts.push(format!("arbitrage costs {} %", 100.0 * costs.arbitrage_fee));
+    }
+    if costs.fee_rate > 0.0 && costs.noise_trader_ratio > 0.0 {
+        parts.push(format!("noise trading {} x arbitrage", costs.noise_trader_ratio));
+    }
+    if costs.fee_rate > 0.0 && costs.protocol_fee_share > 0.0 {
+        parts.push(format!("{} % of fees to the protocol", 100.0 * costs.protocol_fee_share));
+    }
+    if costs.pairs_only && !costs.are_none() {
+        parts.push("pairwise trades".to_owned());
+    }
+    parts.join(", ")
+}
+
+/// A fee rate in words.
+pub fn fee(rate: f64) -> String {
+    // Ten digits: a rate of 0.003 is 0.3 %, not 0.30000000000000004 %.
+    let percent = (rate * 1e12).round() / 1e10;
+    format!("fee {percent} %")
 }
 
 /// A number with six significant digits.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use gradpool_metrics::{Metric, MetricValue};
 
-use crate::config::ResolvedConfig;
 use crate::describe;
 use crate::output::Output;
 use crate::setup::Setup;
@@ -79,16 +78,9 @@ pub fn warn_of_undefined(period: &str, values: &[MetricValue], objective: Metric
     }
 }
 
-/// What nobody should read into the numbers.
-pub fn note(setup: &Setup, config: &ResolvedConfig) -> String {
-    if !config.pool.arbitrate {
-        return "fees are not modelled in this version; nobody trades with this pool (`pool.arbitrate = false`)"
-            .to_owned();
-    }
-    let rows = setup.experiment.pool().settings().arbitrage_interval_rows;
-    let minutes = rows as f64 * setup.prices.grid().step_min();
-    let unit = if minutes == 1.0 { "minute" } else { "minutes" };
-    format!("fees are not modelled in this version: zero-fee pool, arbitraged every {minutes} {unit}")
+/// What the numbers are those of.
+pub fn note(setup: &Setup) -> String {
+    format!("pool: {}", describe::pool(setup))
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ running since the first row of training; `in sample` is the training period with
 Examples:
   gradpool evaluate runs/momentum-1a2b3c4d
   gradpool evaluate runs/momentum-1a2b3c4d --on 2018-12-01..2019-02-01 --against hodl,balancer,random
+  gradpool evaluate runs/momentum-1a2b3c4d --fee 0,0.0005,0.003
   gradpool evaluate params.json --config configs/momentum.toml --json")]
 pub struct EvaluateArguments {
     /// Run folders, checkpoints (.safetensors) or JSON parameters; several give one table
@@ -45,7 +46,7 @@ pub struct EvaluateArguments {
     /// Period to judge; FROM..TO are dates, TO excluded [default: test, else validation, else train]
     #[arg(long, value_name = "train|validation|test|FROM..TO", value_parser = Selection::parse)]
     pub on: Option<Selection>,
-    /// Fee rate of the pool (repeatable); this version knows 0 only
+    /// Judge the pool at this fee rate instead of its own (repeatable; one row each)
     #[arg(long, value_name = "RATE", value_delimiter = ',', allow_negative_numbers = true)]
     pub fee: Vec<f64>,
     /// What to compare with
@@ -66,7 +67,7 @@ pub struct EvaluateArguments {
 
 /// Parameters with the pool that they belong to.
 struct Candidate {
-    source: PathBuf,
+    source: String,
     config: ResolvedConfig,
     setup: Setup,
     judged: Judged,
@@ -78,7 +79,7 @@ struct Candidate {
 /// # Errors
 /// What parameters, configuration, prices or period make impossible.
 pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Output<'_>) -> anyhow::Result<u8> {
-    refuse_fees(&arguments.fee)?;
+    let rates = fee_rates(&arguments.fee)?;
     let load = |path: PathBuf, output: &mut Output<'_>| -> anyhow::Result<ResolvedConfig> {
         Ok(load_config(&Source::File(path), common, arguments.data.clone(), output)?.config)
     };
@@ -91,15 +92,25 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
             Some(config) => config.clone(),
             None => load(stored_config(source, &parameters)?, output)?,
         };
-        let candidate = candidate(source, &parameters, config, arguments.on.as_ref())?;
-        warn_of_prices(&candidate.setup, output);
-        candidates.push(candidate);
+        for rate in &rates {
+            let mut config = config.clone();
+            let mut name = source.display().to_string();
+            if let Some(rate) = rate {
+                config.pool.fee_rate = *rate;
+                name = format!("{name}, {}", describe::fee(*rate));
+            }
+            let candidate = candidate(name, &parameters, config, arguments.on.as_ref())?;
+            if candidates.is_empty() {
+                warn_of_prices(&candidate.setup, output);
+            }
+            candidates.push(candidate);
+        }
     }
     let period = same_period(&candidates)?;
     let objective = candidates[0].setup.experiment.goal().objective;
     let mut evaluation = Evaluation {
         objective,
-        note: note(&candidates[0].setup, &candidates[0].config),
+        note: note(&candidates[0].setup),
         sample: candidates.iter().map(|candidate| candidate.judged.sample).max().unwrap_or(Sample::Unseen),
         period,
         runs: candidates.iter().map(evaluate).collect::<anyhow::Result<_>>()?,
@@ -108,7 +119,7 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
     evaluation.against = benchmarks(&candidates[0], &arguments.against, objective)?;
     let differs = |candidate: &Candidate| candidate.setup.prices.assets() != candidates[0].setup.prices.assets();
     if let Some(other) = candidates.iter().find(|candidate| differs(candidate)) {
-        let (first, other) = (candidates[0].source.display(), other.source.display());
+        let (first, other) = (&candidates[0].source, &other.source);
         output.warn(format!("the benchmarks are those of {first}; {other} has other assets"));
     }
     for run in &evaluation.runs {
@@ -124,19 +135,13 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
     Ok(EXIT_DONE)
 }
 
-fn refuse_fees(rates: &[f64]) -> anyhow::Result<()> {
-    for rate in rates {
-        if *rate == 0.0 {
-            continue;
-        }
-        let what = if *rate > 0.0 { "is not available in this version" } else { "is no fee rate" };
-        return Err(Hinted::new(
-            format!("`--fee {rate}` {what}"),
-            "this version judges zero-fee pools: leave --fee out, or give --fee 0",
-        )
-        .into());
+/// The fee rates to judge at; `None` is the pool's own.
+fn fee_rates(given: &[f64]) -> anyhow::Result<Vec<Option<f64>>> {
+    if let Some(rate) = given.iter().find(|rate| !(0.0..1.0).contains(*rate)) {
+        let problem = format!("`--fee {rate}` is no fee rate");
+        return Err(Hinted::new(problem, "give a fraction from 0 up to, not including, 1: 0.003 is 0.3 %").into());
     }
-    Ok(())
+    Ok(if given.is_empty() { vec![None] } else { given.iter().copied().map(Some).collect() })
 }
 
 /// The configuration of the run that parameters come from.
@@ -158,7 +163,7 @@ fn stored_config(source: &Path, parameters: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn candidate(
-    source: &Path,
+    source: String,
     parameters: &Path,
     config: ResolvedConfig,
     on: Option<&Selection>,
@@ -166,7 +171,7 @@ fn candidate(
     let (setup, judged) = period::prepare(&config, on)?;
     let given = GivenParameters::load(parameters, &setup)?;
     let values = given.single(parameters)?.clone();
-    Ok(Candidate { source: source.to_owned(), config, setup, judged, values })
+    Ok(Candidate { source, config, setup, judged, values })
 }
 
 /// The period of all candidates; its name is what the user asked for, so its times must be the same too.
@@ -178,7 +183,7 @@ fn same_period(candidates: &[Candidate]) -> anyhow::Result<NamedPeriod> {
                 format!(
                     "{} of {} is {}",
                     candidate.judged.period.name,
-                    candidate.source.display(),
+                    candidate.source,
                     candidate.judged.period.text()
                 )
             };
@@ -200,7 +205,7 @@ fn evaluate(candidate: &Candidate) -> anyhow::Result<EvaluatedRun> {
         Ok(experiment.metrics(&sets, rows.clone(), deposit, Metric::all())?.remove(0))
     };
     Ok(EvaluatedRun {
-        source: candidate.source.display().to_string(),
+        source: candidate.source.clone(),
         fresh: metrics(&judged.rows, Deposit::Fresh)?,
         continued: metrics(&judged.rows, Deposit::Continued)?,
         in_sample: metrics(&experiment.periods().train, Deposit::Fresh)?,

@@ -20,7 +20,7 @@ impl InputFile {
     pub fn not_available(&self) -> anyhow::Error {
         Hinted::new(
             format!("`--input {}={}` is not available in this version", self.kind, self.path.display()),
-            "pools have no fees here yet; leave `--input` out to simulate a pool without them",
+            "costs are constant here yet: `pool.fee_rate`, `pool.gas_cost`, `pool.arbitrage_fee`",
         )
         .into()
     }

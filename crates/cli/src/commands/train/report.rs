@@ -124,7 +124,7 @@ impl TrainReport {
             skipped_updates_of_sets: result.skipped.clone(),
             termination: result.termination.clone(),
             steps_done: result.steps_done,
-            note: judgement::note(setup, config),
+            note: judgement::note(setup),
             seconds: result.seconds,
             judged,
         }))
