@@ -4,9 +4,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use criterion::measurement::WallTime;
@@ -85,6 +86,11 @@ impl Subject {
     }
 }
 
+/// There are many of them.
+fn briefly(group: &mut BenchmarkGroup<'_, WallTime>) {
+    group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+}
+
 /// Measures a routine and returns the best time of one iteration in ms; infinite if it was filtered out.
 fn best(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut routine: impl FnMut()) -> f64 {
     let mut best = f64::INFINITY;
@@ -111,7 +117,7 @@ fn rules(criterion: &mut Criterion) {
     let mut table = String::new();
     for (update, interval_rows) in UPDATES {
         let mut group = criterion.benchmark_group(format!("{update} update"));
-        group.sample_size(10);
+        briefly(&mut group);
         for rule in builtin(&RuleOptions::default()) {
             let mut times = BTreeMap::new();
             for (path_name, path) in PATHS {
@@ -128,12 +134,12 @@ fn rules(criterion: &mut Criterion) {
             if times.values().any(|time: &f64| time.is_infinite()) {
                 continue;
             }
-            table += &format!("{update:<7}{:<38}", rule.name());
+            write!(table, "{update:<7}{:<38}", rule.name()).unwrap();
             for sets in BATCHES {
                 for what in ["forward", "gradient"] {
                     let time = |path| times[&(sets, what, path)];
                     let (scan, vectorized) = (time("scan"), time("vectorized"));
-                    table += &format!("{scan:>9.3} {vectorized:>9.3} {:>5.2}", scan / vectorized);
+                    write!(table, "{scan:>9.3} {vectorized:>9.3} {:>5.2}", scan / vectorized).unwrap();
                 }
             }
             table.push('\n');
@@ -145,6 +151,9 @@ fn rules(criterion: &mut Criterion) {
     println!("{table}");
 }
 
+/// A name, and the estimator with a decay.
+type Named = (&'static str, fn(Tensor<2>) -> Estimator);
+
 /// Coarse rows and parameter sets that estimators grow from a tenth to, and from.
 const LONG: usize = 20_000;
 const FEW: usize = 4;
@@ -153,14 +162,14 @@ const FEW: usize = 4;
 fn growth(criterion: &mut Criterion) {
     let days = LONG as f64 / 24.0;
     let prices = synthesize(&SynthesisSpec { days, step: Step::HOUR, ..SynthesisSpec::default() }).unwrap();
-    let estimators: [(&str, fn(Tensor<2>) -> Estimator); 4] = [
+    let estimators: [Named; 4] = [
         ("average", |decay| Estimator::Average { decay }),
         ("gradient", |decay| Estimator::Gradient { decay, denominator_decay: None }),
         ("variance", |decay| Estimator::Variance { decay }),
         ("covariance", |decay| Estimator::Covariance { decay }),
     ];
     let mut group = criterion.benchmark_group("estimators");
-    group.sample_size(10);
+    briefly(&mut group);
     let mut table = String::new();
     for (name, estimator) in estimators {
         for (form_name, form) in [("scan", RecurrenceForm::Sequential), ("vectorized", RecurrenceForm::Blocked)] {
@@ -176,7 +185,8 @@ fn growth(criterion: &mut Criterion) {
             if !(base + rows + sets).is_finite() {
                 continue;
             }
-            table += &format!("{name:<12}{form_name:<12}{:>9.3}{:>12.1}{:>12.1}\n", base, rows / base, sets / base);
+            let (rows, sets) = (rows / base, sets / base);
+            writeln!(table, "{name:<12}{form_name:<12}{base:>9.3}{rows:>12.1}{sets:>12.1}").unwrap();
         }
     }
     group.finish();

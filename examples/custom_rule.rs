@@ -25,8 +25,8 @@ use gradpool::strategy::{
 use gradpool::tensor::{DType, Device, Tensor};
 
 /// Momentum whose signal is scaled to one volatility: `x = g target / sqrt(variance + (target / 10)^2)` of the relative
-/// price gradients `g`, their mean removed. An asset as volatile as the target counts as in plain momentum; a calmer one
-/// counts for more, at most tenfold, so that prices which never move give no signal instead of `0 / 0`.
+/// price gradients `g`, their mean removed. An asset as volatile as the target counts as in momentum; a calmer one counts
+/// for more, up to tenfold: the last term makes the signal of prices that never move 0 instead of `0 / 0`.
 #[derive(Clone, Copy, Debug)]
 pub struct VolatilityTargetedMomentum;
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use common::rule_laws::{Subject, host};
 use custom_rule::VolatilityTargetedMomentum;
 use gradpool::cli::{self, output::Output};
-use gradpool::strategy::rules::{self, MinVariance, Momentum};
+use gradpool::strategy::rules::{self, Covariance, MinVariance, Momentum, RuleOptions};
 use gradpool::strategy::{
     CoarseSeries, Composite, Ensemble, InitialSettings, ParameterSets, Rule, Strategy, StrategySettings,
 };
@@ -76,10 +76,22 @@ fn the_command_line_knows_a_registered_rule() {
     run(&["--set", "pool.rule=volatility_targeted_momentum", "--set", "pool.ensemble.members=3"]);
 }
 
+#[test]
+fn the_guide_lists_every_built_in_rule_and_leaf() {
+    let guide = include_str!("../docs/guide/rules.md");
+    let full = RuleOptions { covariance: Covariance::Full, ..RuleOptions::default() };
+    for rule in rules::builtin(&full) {
+        let leaves = rule.leaves();
+        for name in leaves.iter().map(|leaf| leaf.name.as_ref()).chain([rule.name()]) {
+            assert!(guide.contains(&format!("`{name}`")), "{}: {name}", rule.name());
+        }
+    }
+}
+
 /// Every block of Rust in the guide stands, line for line, in a file that compiles.
 #[test]
 fn the_guide_quotes_code_that_runs() {
-    let unindented = |text: &str| text.lines().map(|line| format!("{}\n", line.trim())).collect::<String>();
+    let unindented = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let guide = include_str!("../docs/guide/custom-rules.md");
     let sources = [
         include_str!("../examples/custom_rule.rs"),
