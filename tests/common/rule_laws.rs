@@ -188,6 +188,11 @@ impl Memory {
     }
 }
 
+/// Memories in days and linear gains are positive.
+fn is_positive(leaf: &str) -> bool {
+    leaf.contains("memory_days") || leaf.rsplit('.').next() == Some("k")
+}
+
 /// Random markets: hourly or daily rows, two to four assets, one or two parameter sets around the rule's own starting
 /// point, three windows.
 pub fn markets(subject: &Subject, memory: Memory) -> impl Draw<Value = Market> + use<> {
@@ -237,7 +242,7 @@ pub fn markets(subject: &Subject, memory: Memory) -> impl Draw<Value = Market> +
                         for value in values {
                             let shift = noise.next().unwrap();
                             // Memories in days and gains are positive: shift them in proportion.
-                            let positive = leaf.contains("memory_days") || leaf == "k" || leaf.ends_with(".k");
+                            let positive = is_positive(leaf);
                             *value += if positive { *value * shift } else { shift };
                         }
                     }
@@ -475,7 +480,7 @@ pub fn gradients_equal_central_differences(mut market: Market, compared: &Compar
                     moved.sets[set].leaves.get_mut(leaf).unwrap()[index] = start + step;
                     total(&moved)
                 };
-                let positive = leaf.contains("memory_days") || leaf == "k" || leaf.ends_with(".k");
+                let positive = is_positive(leaf);
                 let size = 1e-3 * if positive { start.min(1.0) } else { 1.0 };
                 let difference = |h: f64| (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
                 let (coarse, fine) = (difference(size), difference(size / 4.0));

@@ -57,6 +57,8 @@ pub struct LeafSpec {
     pub group: Option<Cow<'static, str>>,
     /// How many values it has.
     pub shape: LeafShape,
+    /// A leaf that must be there where this one is.
+    pub needs: Option<Cow<'static, str>>,
 }
 
 impl LeafSpec {
@@ -67,13 +69,13 @@ impl LeafSpec {
 
     /// A leaf per asset that may be absent.
     pub const fn optional(name: &'static str, meaning: &'static str, range: (f64, f64)) -> Self {
-        Self { name: Cow::Borrowed(name), meaning, range, group: None, shape: LeafShape::PerAsset }
+        Self { name: Cow::Borrowed(name), meaning, range, group: None, shape: LeafShape::PerAsset, needs: None }
     }
 
     /// A leaf per asset; one leaf of its group is needed.
     pub const fn one_of(group: &'static str, name: &'static str, meaning: &'static str, range: (f64, f64)) -> Self {
         let group = Some(Cow::Borrowed(group));
-        Self { name: Cow::Borrowed(name), meaning, range, group, shape: LeafShape::PerAsset }
+        Self { name: Cow::Borrowed(name), meaning, range, group, shape: LeafShape::PerAsset, needs: None }
     }
 
     /// The same leaf with another number of values.
@@ -199,8 +201,42 @@ pub fn check_values(
             return Err(StrategyError::MissingLeaf { leaf, rule: rule.to_owned(), needed: names() });
         }
     }
+    for spec in table.iter().filter(|spec| values.leaves.contains_key(spec.name.as_ref())) {
+        if let Some(needed) = spec.needs.as_deref().filter(|needed| !values.leaves.contains_key(*needed)) {
+            let rule = format!("{rule}` with `{}", spec.name);
+            return Err(StrategyError::MissingLeaf { leaf: needed.to_owned(), rule, needed: names() });
+        }
+    }
     if let Some((leaf, position, value)) = values.first_non_finite() {
         return Err(StrategyError::NonFiniteLeaf { leaf: leaf.to_owned(), set, position, value });
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::rules::MinVariance;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let check = |leaves: &[(&str, usize)]| {
+            let leaves = leaves.iter().map(|(leaf, width)| ((*leaf).to_owned(), vec![1.0; *width])).collect();
+            let table = MinVariance::default().leaves();
+            check_values("min_variance", &table, &ParameterValues { leaves }, 0, 3).map_err(|error| error.to_string())
+        };
+        let both = [("memory_days_1", 3), ("memory_days_2", 1), ("initial_weights_logits", 3)];
+        assert_eq!(check(&both), Ok(()));
+        let error = check(&[both[0], both[2]]).unwrap_err();
+        assert!(
+            error.starts_with(
+                "parameter `memory_days_2` is missing; the rule `min_variance` with `memory_days_1` needs"
+            )
+        );
+        assert!(check(&both[..2]).unwrap_err().contains("`initial_weights_logits` or `initial_weights` is missing"));
+        let error = check(&[both[0], ("memory_days_2", 2), both[2]]).unwrap_err();
+        assert_eq!(error, "parameter `memory_days_2` has 2 values; expected 3 (one per asset) or 1");
+        assert!(check(&[both[0], both[1], both[2], ("k", 3)]).unwrap_err().contains("`k` is not known"));
+    }
 }

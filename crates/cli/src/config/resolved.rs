@@ -55,6 +55,14 @@ impl ResolvedConfig {
         Self { config }
     }
 
+    /// The same pool at another fee rate; `rate` is from 0 up to, not including, 1.
+    #[must_use]
+    pub fn with_fee_rate(&self, rate: f64) -> Self {
+        let mut config = self.config.clone();
+        config.pool.fee_rate = rate;
+        Self { config }
+    }
+
     /// The configuration as TOML: what a run folder keeps as `config.toml`. Reading it gives the same configuration.
     pub fn resolved_toml(&self) -> String {
         to_toml(&self.config)

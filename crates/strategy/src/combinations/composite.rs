@@ -110,6 +110,7 @@ impl Rule for Composite {
             rule.leaves().into_iter().map(move |leaf| LeafSpec {
                 name: format!("{name}.{}", leaf.name).into(),
                 group: leaf.group.map(|group| format!("{name}.{group}").into()),
+                needs: leaf.needs.map(|needed| format!("{name}.{needed}").into()),
                 ..leaf
             })
         });

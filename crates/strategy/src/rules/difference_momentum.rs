@@ -33,12 +33,13 @@ impl Rule for DifferenceMomentum {
 
     fn leaves(&self) -> Vec<LeafSpec> {
         let either = |leaf: LeafSpec| LeafSpec { group: Some("memory".into()), ..leaf };
+        let second = LeafSpec { group: None, ..MEMORY_DAYS_2 };
         vec![
             K,
             LOG_K,
             ABSOLUTE_K,
-            either(MEMORY_DAYS_1),
-            LeafSpec { group: None, ..MEMORY_DAYS_2 },
+            LeafSpec { needs: Some(second.name.clone()), ..either(MEMORY_DAYS_1) },
+            second,
             either(LOGIT_LAMB),
             LOGIT_DELTA_LAMB,
         ]

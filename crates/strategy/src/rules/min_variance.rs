@@ -54,7 +54,7 @@ impl Rule for MinVariance {
     fn leaves(&self) -> Vec<LeafSpec> {
         let group = Some("memory".into());
         let mut leaves = vec![
-            LeafSpec { group: group.clone(), ..MEMORY_DAYS_1 },
+            LeafSpec { group: group.clone(), needs: Some(MEMORY_DAYS_2.name), ..MEMORY_DAYS_1 },
             LeafSpec { group: None, ..MEMORY_DAYS_2 },
             LeafSpec { group, ..LOGIT_LAMB },
             LOGIT_DELTA_LAMB,

@@ -15,7 +15,7 @@ use crate::arguments::CommonOptions;
 use crate::benchmarks::{Benchmark, Benchmarks};
 use crate::commands::load_config;
 use crate::config::{ResolvedConfig, Source};
-use crate::describe::warn_of_prices;
+use crate::describe::{self, warn_of_prices};
 use crate::given::GivenParameters;
 use crate::judgement::{Numbers, note, numbers, warn_of_undefined};
 use crate::output::{Hinted, Output};
@@ -93,12 +93,11 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
             None => load(stored_config(source, &parameters)?, output)?,
         };
         for rate in &rates {
-            let mut config = config.clone();
-            let mut name = source.display().to_string();
-            if let Some(rate) = rate {
-                config.pool.fee_rate = *rate;
-                name = format!("{name}, {}", describe::fee(*rate));
-            }
+            let name = source.display();
+            let (name, config) = match rate {
+                None => (name.to_string(), config.clone()),
+                Some(rate) => (format!("{name}, {}", describe::fee(*rate)), config.with_fee_rate(*rate)),
+            };
             let candidate = candidate(name, &parameters, config, arguments.on.as_ref())?;
             if candidates.is_empty() {
                 warn_of_prices(&candidate.setup, output);
