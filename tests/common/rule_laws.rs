@@ -484,8 +484,8 @@ pub fn gradients_equal_central_differences(mut market: Market, compared: &Compar
                 let size = 1e-3 * if positive { start.min(1.0) } else { 1.0 };
                 let difference = |h: f64| (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
                 let (coarse, fine) = (difference(size), difference(size / 4.0));
-                // What rounding of the values alone does to the finer one.
-                let noise = 4e-14 * at(0.0) / size;
+                // What rounding of the values, some 2e-14 of each, does to the finer one.
+                let noise = 1.5e-13 * at(0.0) / size;
                 let scale = scale.max(fine.abs());
                 let uncertainty = (coarse - fine).abs();
                 if uncertainty > 1e-5 * scale + noise {

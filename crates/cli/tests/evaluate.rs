@@ -144,7 +144,7 @@ fn what_cannot_be_judged_is_refused_with_a_reason() {
     let short_name = short.display().to_string();
     let with_config = ["--config", CONFIG];
     let cases: Vec<(PathBuf, Vec<&str>)> = vec![
-        (run.clone(), vec!["--fee", "0.003"]),
+        (run.clone(), vec!["--fee", "1.5"]),
         (run.clone(), vec!["--fee", "0", "--fee", "-1"]),
         (run.clone(), vec![&short_name]),
         (untested, vec!["--on", "validation"]),
@@ -174,4 +174,15 @@ fn what_cannot_be_judged_is_refused_with_a_reason() {
     for wrong in [&["--on", "tset"][..], &["--on", "2018-12-02..2018-12-01"], &["--against", "hodler"]] {
         assert_eq!(evaluate(&run, wrong).code, EXIT_USAGE, "{wrong:?}");
     }
+}
+
+#[test]
+fn fee_rates_are_judged_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = trained(folder.path(), &[WEIGHTS]);
+    let found = document(&run, &["--fee", "0,0.003"]);
+    let source = |index: usize| found["runs"][index]["source"].as_str().unwrap();
+    assert!(source(0).ends_with(", fee 0 %") && source(1).ends_with(", fee 0.3 %"), "{found:#}");
+    assert_eq!(found["runs"][0]["fresh"], document(&run, &[])["runs"][0]["fresh"]);
+    assert_ne!(found["runs"][0]["fresh"]["final_value"], found["runs"][1]["fresh"]["final_value"]);
 }
