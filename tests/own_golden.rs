@@ -7,6 +7,8 @@
 //! gradpool simulate configs/momentum.toml --params tests/data/momentum-params.json \
 //!     --gradients final_value,daily_log_sharpe --json
 //! ```
+//!
+//! and those in `tests/data/rules`, one rule or pool each, in the same way with the `--set` that they name.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -38,22 +40,49 @@ fn assert_same(place: &str, found: &Value, expected: &Value) {
     }
 }
 
+/// The document of a simulation of `configs/momentum.toml` with some settings, its path replaced by that of `expected`.
+fn simulated(parameters: &Path, set: &[String], path: &str, expected: &Value) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gradpool"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["simulate", "configs/momentum.toml", "--json", "-q"]);
+    command.arg("--params").arg(parameters).args(["--gradients", "final_value,daily_log_sharpe", "--path", path]);
+    for setting in set {
+        command.args(["--set", setting]);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let ran = found.as_object_mut().unwrap().insert("path".into(), expected["path"].clone());
+    assert_eq!(ran, Some(Value::from(path)));
+    found
+}
+
 #[test]
 fn a_simulation_on_bundled_prices_gives_the_stored_numbers_on_every_path() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let stored = std::fs::read(root.join("tests/data/momentum-daily.json")).unwrap();
-    let expected: Value = serde_json::from_slice(&stored).unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let expected: Value = serde_json::from_slice(&std::fs::read(data.join("momentum-daily.json")).unwrap()).unwrap();
     for path in ["vectorized", "scan"] {
-        let output = Command::new(env!("CARGO_BIN_EXE_gradpool"))
-            .current_dir(root)
-            .args(["simulate", "configs/momentum.toml", "--params", "tests/data/momentum-params.json", "--json", "-q"])
-            .args(["--gradients", "final_value,daily_log_sharpe", "--path", path])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let mut found: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let ran = found.as_object_mut().unwrap().insert("path".into(), expected["path"].clone());
-        assert_eq!(ran, Some(Value::from(path)));
-        assert_same("simulation", &found, &expected);
+        let found = simulated(&data.join("momentum-params.json"), &[], path, &expected);
+        assert_same("momentum", &found, &expected);
     }
+}
+
+#[test]
+fn every_rule_gives_its_stored_numbers_on_every_path() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rules");
+    let folder = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    for file in std::fs::read_dir(data).unwrap() {
+        let file = file.unwrap().path();
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let stored: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let set: Vec<String> = serde_json::from_value(stored["set"].clone()).unwrap();
+        let parameters = folder.path().join(format!("{name}.json"));
+        std::fs::write(&parameters, stored["parameters"].to_string()).unwrap();
+        for path in ["vectorized", "scan"] {
+            let found = simulated(&parameters, &set, path, &stored["document"]);
+            assert_same(&format!("{name}, {path}"), &found, &stored["document"]);
+        }
+        count += 1;
+    }
+    assert_eq!(count, 8);
 }
