@@ -61,7 +61,7 @@ impl PricedHistory {
     }
 
     /// Prices `[sets * windows, samples, assets]` at the sampled rows, beside a tensor of that shape.
-    fn prices_at(&self, beside: &Tensor<3>, windows: &Windows, samples: &[usize]) -> Tensor<3> {
+    pub(crate) fn prices_at(&self, beside: &Tensor<3>, windows: &Windows, samples: &[usize]) -> Tensor<3> {
         let [batch, _, assets] = beside.dims();
         let mut prices = Vec::with_capacity(windows.starts.len() * samples.len() * assets);
         for start in &windows.starts {

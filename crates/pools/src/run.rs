@@ -52,15 +52,8 @@ impl Pool {
     pub fn dense_series(&self, history: &PricedHistory, run: &PoolRun) -> DenseSeries {
         let rows = run.windows.rows;
         assert_eq!(run.sample_rows.len(), rows, "dense series need a run that sampled every row");
-        let [batch, _, assets] = run.positions.dims();
         let weights = gradpool_ops::interpolate(run.positions.clone(), &PathLayout { stride: 1, ..run.layout });
-        let mut prices = Vec::with_capacity(run.windows.starts.len() * rows * assets);
-        for start in &run.windows.starts {
-            prices.extend_from_slice(&history.prices().prices()[start * assets..(start + rows) * assets]);
-        }
-        let data = TensorData::new(prices, [run.windows.starts.len(), rows, assets]);
-        let prices = Tensor::<3>::from_data(data, (&run.values.device(), run.values.dtype()));
-        let prices = prices.repeat_dim(0, batch / run.windows.starts.len());
+        let prices = history.prices_at(&weights, &run.windows, &run.sample_rows);
         let reserves = if let Some(reserves) = &run.reserves {
             reserves.clone()
         } else {

@@ -16,6 +16,16 @@ pub enum StrategyError {
         /// All leaves of the rule, for the message.
         needed: String,
     },
+    /// A parameter set lacks a leaf that another one of its leaves needs.
+    #[error("parameter `{leaf}` is missing; the rule `{rule}` with `{given}` needs it")]
+    MissingCompanion {
+        /// The absent leaf.
+        leaf: String,
+        /// The leaf that needs it.
+        given: String,
+        /// The rule.
+        rule: String,
+    },
     /// A leaf that the rule does not know.
     #[error("parameter `{leaf}` is not known to the rule `{rule}`; it takes {known}")]
     UnknownLeaf {

@@ -203,8 +203,8 @@ pub fn check_values(
     }
     for spec in table.iter().filter(|spec| values.leaves.contains_key(spec.name.as_ref())) {
         if let Some(needed) = spec.needs.as_deref().filter(|needed| !values.leaves.contains_key(*needed)) {
-            let rule = format!("{rule}` with `{}", spec.name);
-            return Err(StrategyError::MissingLeaf { leaf: needed.to_owned(), rule, needed: names() });
+            let (leaf, given) = (needed.to_owned(), spec.name.to_string());
+            return Err(StrategyError::MissingCompanion { leaf, given, rule: rule.to_owned() });
         }
     }
     if let Some((leaf, position, value)) = values.first_non_finite() {

@@ -34,16 +34,16 @@ impl Simulation<'_> {
     fn traded_reserves(&self, weights: &[f64]) -> anyhow::Result<Vec<f64>> {
         let settings = self.setup.experiment.pool().settings();
         let (prices, assets) = (self.prices(), self.setup.strategy().settings().assets);
-        let row = |numbers: &'_ [f64], row: usize| numbers[row * assets..(row + 1) * assets].to_vec();
-        let first = row(weights, 0).into_iter().zip(row(prices, 0));
+        let of_row = |row: usize| row * assets..(row + 1) * assets;
+        let first = weights[of_row(0)].iter().zip(&prices[of_row(0)]);
         let initial: Vec<f64> = first.map(|(weight, price)| weight * settings.initial_value / price).collect();
         let mut pool = Arbitrageur::new(&settings.costs, &initial)?;
-        let mut before = row(weights, 0);
+        let mut before = &weights[of_row(0)];
         let mut reserves = Vec::with_capacity(prices.len());
         for now in 0..self.rows() {
             if settings.arbitrate && now % settings.arbitrage_interval_rows == 0 {
-                let weights = row(weights, now);
-                pool.visit(&before, &weights, &row(prices, now));
+                let weights = &weights[of_row(now)];
+                pool.visit(before, weights, &prices[of_row(now)]);
                 before = weights;
             }
             reserves.extend_from_slice(pool.reserves());

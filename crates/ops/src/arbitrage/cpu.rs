@@ -10,7 +10,7 @@ const WORK: usize = 60;
 
 /// Number of stretches between kept reserves.
 pub(super) fn stretches(plan: &ArbitragePlan) -> usize {
-    plan.layout.visited().div_ceil(CHECKPOINT_VISITS)
+    visits(plan).div_ceil(CHECKPOINT_VISITS)
 }
 
 /// Visits that must be computed: up to the last sample.
@@ -159,12 +159,11 @@ impl<F: Real> WithRows for EntryBackward<'_, F> {
         let mut to_weights = R::filled(0.0, assets);
         let mut stretch: Vec<Visit<R>> = Vec::with_capacity(CHECKPOINT_VISITS);
         let visits = visits(plan);
-        for index in (0..visits.div_ceil(CHECKPOINT_VISITS)).rev() {
+        for index in (0..stretches(plan)).rev() {
             let first = index * CHECKPOINT_VISITS;
             pool.reserves.slice_mut().copy_from_slice(&self.kept[index * assets..(index + 1) * assets]);
-            let mut before = R::filled(0.0, assets);
-            walk.weights(plan.layout.place(first.saturating_sub(1)), before.slice_mut());
-            let before_stretch = before.clone();
+            let mut before_stretch = R::filled(0.0, assets);
+            walk.weights(plan.layout.place(first.saturating_sub(1)), before_stretch.slice_mut());
             stretch.clear();
             for visit in first..visits.min(first + CHECKPOINT_VISITS) {
                 let prices = plan.prices_of(window, visit);
@@ -174,8 +173,8 @@ impl<F: Real> WithRows for EntryBackward<'_, F> {
                     let reserves = pool.reserves.clone();
                     pool.arbitrage(weights.slice(), prices, &terms).map(|trade| (trade, reserves))
                 };
-                let legs = [leg(&before), leg(&weights)];
-                before.clone_from(&weights);
+                let before = stretch.last().map_or(&before_stretch, |visit| &visit.weights);
+                let legs = [leg(before), leg(&weights)];
                 stretch.push(Visit { weights, legs });
             }
             for (offset, now) in stretch.iter().enumerate().rev() {

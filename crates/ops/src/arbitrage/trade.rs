@@ -193,14 +193,7 @@ impl<R: Row<f64>> Pool<R> {
         let after = self.after.slice_mut();
         let assets = reserves.len();
         for i in 0..assets {
-            let level = trade.level * weights[i] / prices[i];
-            after[i] = if trade.leaves(i) {
-                level
-            } else if trade.enters(i) {
-                level + (reserves[i] - reserves[i] * terms.inverse_gamma)
-            } else {
-                reserves[i]
-            };
+            after[i] = trade.after(i, reserves[i], trade.level * weights[i] / prices[i], terms);
         }
         if terms.has_gates() {
             let (mut profit, mut moved) = (0.0, 0.0);
@@ -243,15 +236,7 @@ impl<R: Row<f64>> Pool<R> {
         let assets = reserves.len();
         let level = |i: usize| trade.level * weights[i] / prices[i];
         let through_noise = (terms.noise > 0.0 || terms.protocol > 0.0).then(|| {
-            let after = |i: usize| {
-                if trade.leaves(i) {
-                    level(i)
-                } else if trade.enters(i) {
-                    level(i) + (reserves[i] - reserves[i] * terms.inverse_gamma)
-                } else {
-                    reserves[i]
-                }
-            };
+            let after = |i: usize| trade.after(i, reserves[i], level(i), terms);
             let (mut paid_in, mut value, mut along) = (0.0, 0.0, 0.0);
             for i in 0..assets {
                 value += after(i) * prices[i];
@@ -295,6 +280,18 @@ impl<R: Row<f64>> Pool<R> {
 }
 
 impl Trade {
+    /// The reserve of one token after the trade, where `level` is `X w / p`.
+    #[inline]
+    fn after(&self, asset: usize, reserve: f64, level: f64, terms: &Terms) -> f64 {
+        if self.leaves(asset) {
+            level
+        } else if self.enters(asset) {
+            level + (reserve - reserve * terms.inverse_gamma)
+        } else {
+            reserve
+        }
+    }
+
     #[inline]
     fn leaves(&self, asset: usize) -> bool {
         self.out >> asset & 1 == 1

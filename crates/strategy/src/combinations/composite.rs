@@ -129,9 +129,13 @@ impl Rule for Composite {
     #[expect(clippy::expect_used, reason = "there is at least one component")]
     fn signal(&self, estimates: &[Tensor<3>], context: &RuleContext<'_>) -> Tensor<3> {
         let as_targets = self.output_kind() == OutputKind::Target;
+        // How many estimates belong to each component; counted off the autodiff graph, which they must not grow.
+        let detached = context.parameters.map(|_, leaf| leaf.clone().detach());
+        let detached = RuleContext::new(&detached, context.settings);
+        let mut counts = self.each(&detached, |rule, context| rule.estimators(context).len()).into_iter();
         let mut rest = estimates;
         let signals = self.each(context, |rule, context| {
-            let (own, others) = rest.split_at(rule.estimators(context).len());
+            let (own, others) = rest.split_at(counts.next().unwrap_or(0));
             rest = others;
             let signal = rule.signal(own, context);
             match rule.retention(context).filter(|_| !as_targets) {

@@ -60,9 +60,7 @@ impl State {
 
     pub(super) fn step(&mut self, decay: &[f64], prices: &[f64]) -> Vec<f64> {
         let assets = prices.len();
-        let returns: Vec<f64> =
-            self.price.iter().zip(prices).map(|(before, after)| (after - before) / before).collect();
-        self.price = prices.to_vec();
+        let returns = variance::take_returns(&mut self.price, prices);
         let Some(mean) = &mut self.mean else {
             self.mean = Some(returns);
             return (0..assets * assets).map(|pair| f64::from(u8::from(pair % (assets + 1) == 0))).collect();

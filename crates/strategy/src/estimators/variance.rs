@@ -14,6 +14,13 @@ pub(super) fn returns(prices: &Tensor<3>) -> Tensor<3> {
     (after - before.clone()) / before
 }
 
+/// Returns from the prices kept to the new ones, which are kept from then on.
+pub(super) fn take_returns(kept: &mut Vec<f64>, prices: &[f64]) -> Vec<f64> {
+    let returns = kept.iter().zip(prices).map(|(before, after)| (after - before) / before).collect();
+    *kept = prices.to_vec();
+    returns
+}
+
 /// Deviations of the returns after the first from the mean before them, `[sets, N - 2, assets]`.
 pub(super) fn deviations(returns: &Tensor<3>, decay: Tensor<2>, form: RecurrenceForm) -> Tensor<3> {
     let [_, rows, assets] = returns.dims();
@@ -56,9 +63,7 @@ impl State {
     }
 
     pub(super) fn step(&mut self, decay: &[f64], prices: &[f64]) -> Vec<f64> {
-        let returns: Vec<f64> =
-            self.price.iter().zip(prices).map(|(before, after)| (after - before) / before).collect();
-        self.price = prices.to_vec();
+        let returns = take_returns(&mut self.price, prices);
         let Some(mean) = &mut self.mean else {
             self.mean = Some(returns);
             return vec![1.0; prices.len()];

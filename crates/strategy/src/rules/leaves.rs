@@ -48,6 +48,12 @@ pub(super) const SP_WIDTH: LeafSpec =
 pub(super) const RAW_WIDTH: LeafSpec =
     LeafSpec::one_of("width", "raw_width", "width of the channel, log2", (-5.0, 5.0));
 
+/// Gain and decays of the rules that take a power of price gradients.
+pub(super) const GAIN_AND_DECAYS: [LeafSpec; 6] = [SP_K, LOG_K, K, ABSOLUTE_K, LOGIT_LAMB, LOGIT_DELTA_LAMB];
+/// Exponent and scaling of such a power.
+pub(super) const POWER: [LeafSpec; 5] =
+    [SP_EXPONENTS, RAW_EXPONENTS, SP_PRE_EXP_SCALING, LOGIT_PRE_EXP_SCALING, RAW_PRE_EXP_SCALING];
+
 impl InitialSettings {
     /// `log_k` with the decay leaves: what momentum starts from.
     pub(super) fn momentum_values(&self, settings: &StrategySettings) -> ParameterValues {

@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use burn::tensor::Tensor;
 
 use super::leaves::{
-    ABSOLUTE_K, K, LOG_AMPLITUDE, LOG_K, LOGIT_DELTA_LAMB, LOGIT_LAMB, LOGIT_PRE_EXP_SCALING, RAW_EXPONENTS,
-    RAW_PRE_EXP_SCALING, RAW_WIDTH, SP_AMPLITUDE, SP_EXPONENTS, SP_K, SP_PRE_EXP_SCALING, SP_WIDTH,
+    ABSOLUTE_K, GAIN_AND_DECAYS, K, LOG_AMPLITUDE, LOG_K, LOGIT_PRE_EXP_SCALING, POWER, RAW_EXPONENTS,
+    RAW_PRE_EXP_SCALING, RAW_WIDTH, SP_AMPLITUDE, SP_WIDTH,
 };
 use super::momentum::gradient;
 use super::power_channel::scaled_power;
@@ -63,23 +63,8 @@ impl Rule for MeanReversionChannel {
     }
 
     fn leaves(&self) -> Vec<LeafSpec> {
-        vec![
-            SP_K,
-            LOG_K,
-            K,
-            ABSOLUTE_K,
-            LOGIT_LAMB,
-            LOGIT_DELTA_LAMB,
-            SP_AMPLITUDE,
-            LOG_AMPLITUDE,
-            SP_WIDTH,
-            RAW_WIDTH,
-            SP_EXPONENTS,
-            RAW_EXPONENTS,
-            SP_PRE_EXP_SCALING,
-            LOGIT_PRE_EXP_SCALING,
-            RAW_PRE_EXP_SCALING,
-        ]
+        let channel = [SP_AMPLITUDE, LOG_AMPLITUDE, SP_WIDTH, RAW_WIDTH];
+        GAIN_AND_DECAYS.into_iter().chain(channel).chain(POWER).collect()
     }
 
     fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {

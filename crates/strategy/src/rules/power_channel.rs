@@ -2,10 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::leaves::{
-    ABSOLUTE_K, K, LOG_K, LOGIT_DELTA_LAMB, LOGIT_LAMB, LOGIT_PRE_EXP_SCALING, RAW_EXPONENTS, RAW_PRE_EXP_SCALING,
-    SP_EXPONENTS, SP_K, SP_PRE_EXP_SCALING,
-};
+use super::leaves::{GAIN_AND_DECAYS, POWER};
 use super::momentum::gradient;
 use crate::context::RuleContext;
 use crate::estimators::Estimator;
@@ -29,19 +26,7 @@ impl Rule for PowerChannel {
     }
 
     fn leaves(&self) -> Vec<LeafSpec> {
-        vec![
-            SP_K,
-            LOG_K,
-            K,
-            ABSOLUTE_K,
-            LOGIT_LAMB,
-            LOGIT_DELTA_LAMB,
-            SP_EXPONENTS,
-            RAW_EXPONENTS,
-            SP_PRE_EXP_SCALING,
-            LOGIT_PRE_EXP_SCALING,
-            RAW_PRE_EXP_SCALING,
-        ]
+        GAIN_AND_DECAYS.into_iter().chain(POWER).collect()
     }
 
     fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {
