@@ -419,8 +419,8 @@ pub fn outputs_keep_their_sum(market: Market) -> TestCaseResult {
     let expected = match market.rule.output_kind() {
         OutputKind::Target => 1.0,
         // A blend with a target rule's pull has no sum of its own.
-        OutputKind::Change if retention => return Ok(()),
-        OutputKind::Change => 0.0,
+        OutputKind::Change | OutputKind::Constant if retention => return Ok(()),
+        OutputKind::Change | OutputKind::Constant => 0.0,
     };
     for row in market.outputs().chunks(assets) {
         let size = row.iter().fold(1.0f64, |largest, value| largest.max(value.abs()));

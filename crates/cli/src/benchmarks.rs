@@ -10,14 +10,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
 use clap::ValueEnum;
 use gradpool_metrics::{Metric, MetricValue};
-use gradpool_pools::{Pool, PoolSettings};
-use gradpool_strategy::{
-    Estimator, InitialSettings, LeafSpec, ParameterSets, ParameterValues, Rule, RuleContext, Strategy,
-    StrategySettings, Windows,
-};
+use gradpool_pools::{Pool, PoolKind, PoolSettings};
+use gradpool_strategy::rules::Constant;
+use gradpool_strategy::{ParameterSets, ParameterValues, Strategy, StrategySettings, Windows};
 use gradpool_trainer::{Deposit, Experiment, TrainSettings};
 
 use crate::config::ResolvedConfig;
@@ -51,37 +48,6 @@ impl Benchmark {
             Self::Balancer => "balancer",
             Self::Random => "random",
         }
-    }
-}
-
-/// The rule that never moves a weight.
-#[derive(Clone, Copy, Debug)]
-struct ConstantWeights;
-
-impl Rule for ConstantWeights {
-    fn name(&self) -> &'static str {
-        "constant_weights"
-    }
-
-    fn summary(&self) -> &'static str {
-        "never moves a weight"
-    }
-
-    fn leaves(&self) -> Vec<LeafSpec> {
-        Vec::new()
-    }
-
-    fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {
-        // The estimate is not looked at; it gives the signal its shape.
-        vec![Estimator::Gradient { decay: context.initial_weights() * 0.0 + 0.5, denominator_decay: None }]
-    }
-
-    fn signal(&self, estimates: &[Tensor<3>], _: &RuleContext<'_>) -> Tensor<3> {
-        estimates[0].zeros_like()
-    }
-
-    fn initial_values(&self, _: &InitialSettings, _: &StrategySettings) -> ParameterValues {
-        ParameterValues::default()
     }
 }
 
@@ -189,8 +155,8 @@ fn constant_weights(setup: &Setup, arbitrate: bool) -> anyhow::Result<Experiment
     let pool = setup.experiment.pool();
     // Bounds belong to the judged pool: a held basket keeps none.
     let settings = StrategySettings { bounds: None, ..setup.strategy().settings().clone() };
-    let strategy = Strategy::new(Arc::new(ConstantWeights), settings)?;
-    let pool = Pool::new(strategy, PoolSettings { arbitrate, ..pool.settings().clone() })?;
+    let strategy = Strategy::new(Arc::new(Constant::BALANCER), settings)?;
+    let pool = Pool::new(strategy, PoolSettings { kind: PoolKind::Weighted, arbitrate, ..pool.settings().clone() })?;
     let goal = setup.experiment.goal().clone();
     Ok(Experiment::new(pool, &setup.prices, &setup.periods, goal, &setup.device, setup.dtype)?)
 }

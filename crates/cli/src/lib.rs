@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod given;
 pub mod human_units;
 pub mod judgement;
+pub mod kind;
 pub mod leaf_nesting;
 pub mod output;
 pub mod parameters;

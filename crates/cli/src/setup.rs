@@ -14,6 +14,7 @@ use gradpool_trainer::{Experiment, Goal, Objective, SamplingRange, TrainSettings
 use sha2::{Digest, Sha256};
 
 use crate::config::{self, DeviceKind, Precision, ResolvedConfig, hexadecimal};
+use crate::kind::{self, HODL};
 use crate::output::Hinted;
 use crate::rule::RuleParts;
 
@@ -312,6 +313,11 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         }),
         _ => None,
     };
+    let rule = parts.rule()?;
+    let learned = match section.initial_weights {
+        Some(form) => form == config::InitialWeights::Learned,
+        None => rule.leaves().is_empty(),
+    };
     let settings = StrategySettings {
         assets,
         step_min,
@@ -329,6 +335,11 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         straight_through_limits: section.straight_through_weight_limits,
         straight_through_cap: section.straight_through_speed_cap,
         bounds,
+        initial_weights: if learned {
+            gradpool_strategy::InitialWeights::Learned
+        } else {
+            gradpool_strategy::InitialWeights::Fixed
+        },
         path: match section.weights {
             config::WeightPath::Auto => gradpool_strategy::WeightPath::Auto,
             config::WeightPath::Vectorized => gradpool_strategy::WeightPath::Vectorized,
@@ -339,15 +350,16 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
             min_variance_lookahead: section.compat.min_variance_lookahead,
         },
     };
-    let strategy = Strategy::new(parts.rule()?, settings)?;
+    let strategy = Strategy::new(rule, settings)?;
     let arbitrage_interval_rows = match section.arbitrage_interval_min {
         Some(minutes) => rows_of("pool.arbitrage_interval_min", minutes, prices)?,
         None => 1,
     };
     let settings = PoolSettings {
+        kind: kind::of(section),
         initial_value: section.initial_value,
         arbitrage_interval_rows,
-        arbitrate: section.arbitrate,
+        arbitrate: section.arbitrate && section.rule != HODL,
         valuation: match section.valuation {
             config::Valuation::Auto => gradpool_pools::Valuation::Auto,
             config::Valuation::ClosedForm => gradpool_pools::Valuation::ClosedForm,

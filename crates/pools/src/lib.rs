@@ -15,4 +15,4 @@ pub use error::PoolError;
 pub use log_prices::LogPrices;
 pub use pool::{Pool, PricedHistory};
 pub use run::PoolRun;
-pub use settings::{PoolSettings, Valuation};
+pub use settings::{PoolKind, PoolSettings, Valuation};

@@ -18,9 +18,21 @@ pub enum Valuation {
     StepByStep,
 }
 
+/// How a pool turns weights and prices into reserves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolKind {
+    /// A weighted (geometric-mean) pool that arbitrageurs hold at its weights (spec 04 sec. 4.2, 4.4).
+    #[default]
+    Weighted,
+}
+
 /// Settings of a pool around its strategy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PoolSettings {
+    /// What kind of pool it is.
+    #[serde(default)]
+    pub kind: PoolKind,
     /// Value of the pool at the first row of every window, in USD.
     pub initial_value: f64,
     /// Rows between two arbitrages.
@@ -37,6 +49,7 @@ pub struct PoolSettings {
 impl Default for PoolSettings {
     fn default() -> Self {
         Self {
+            kind: PoolKind::Weighted,
             initial_value: 1e6,
             arbitrage_interval_rows: 1,
             arbitrate: true,
@@ -71,6 +84,6 @@ impl PoolSettings {
 
     /// Whether the pool is arbitraged without costs, so that its value shares are its weights.
     pub fn holds_its_weights(&self) -> bool {
-        self.arbitrate && self.costs.are_none()
+        self.kind == PoolKind::Weighted && self.arbitrate && self.costs.are_none()
     }
 }

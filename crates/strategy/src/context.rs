@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use crate::parameters::{INITIAL_WEIGHTS_LOGITS, ParameterSets};
-use crate::settings::StrategySettings;
+use crate::settings::{InitialWeights, StrategySettings};
 use crate::transforms::{clip_straight_through, decay_of_memory, logistic, memory_days, power_of_two, squareplus};
 
 /// Shortest memory in days that a `memory_days` leaf stands for; a step of training may carry the raw value below
@@ -177,11 +177,15 @@ impl<'a> RuleContext<'a> {
         clip_straight_through(decay, 0.0, self.settings.maximum_decay())
     }
 
-    /// Initial weights `[sets, assets]`, without gradient (spec 01 sec. 1.7).
+    /// Initial weights `[sets, assets]`, without gradient unless they are trained (spec 01 sec. 1.7).
     pub fn initial_weights(&self) -> Tensor<2> {
-        match self.leaf(INITIAL_WEIGHTS_LOGITS) {
-            Some(logits) => burn::tensor::activation::softmax(logits.detach(), 1),
-            None => self.required("initial_weights").detach(),
+        let weights = match self.leaf(INITIAL_WEIGHTS_LOGITS) {
+            Some(logits) => burn::tensor::activation::softmax(logits, 1),
+            None => self.required("initial_weights"),
+        };
+        match self.settings.initial_weights {
+            InitialWeights::Fixed => weights.detach(),
+            InitialWeights::Learned => weights,
         }
     }
 

@@ -24,6 +24,8 @@ pub use estimators::{CoarseSeries, Estimator, EstimatorState, EstimatorStepper, 
 pub use initial::InitialSettings;
 pub use parameters::{INITIAL_WEIGHTS_LOGITS, ParameterSets, ParameterValues};
 pub use rule::{LeafShape, LeafSpec, OutputKind, Rule};
-pub use settings::{BoundsForm, Compatibility, Interpolation, StrategySettings, WeightBounds, WeightPath};
+pub use settings::{
+    BoundsForm, Compatibility, InitialWeights, Interpolation, StrategySettings, WeightBounds, WeightPath,
+};
 pub use strategy::{Strategy, Windows};
 pub use stream::{GuardrailState, RuleState, StreamState, StreamingStrategy};

@@ -92,6 +92,8 @@ pub enum OutputKind {
     /// Changes of weights; a row sums to zero. Windows begin at the initial weights and hold them for one interval.
     #[default]
     Change,
+    /// No changes at all: windows hold the initial weights, which no limit moves.
+    Constant,
     /// Weights to move toward (spec 03 sec. 3.3). Windows begin at the first target and move from the first row on.
     Target,
 }
@@ -123,7 +125,7 @@ pub trait Rule: Debug + Send + Sync {
     /// `retention * weights + (1 - retention) * target`.
     fn retention(&self, context: &RuleContext<'_>) -> Option<Tensor<2>> {
         match self.output_kind() {
-            OutputKind::Change => None,
+            OutputKind::Change | OutputKind::Constant => None,
             OutputKind::Target => Some(context.smoothing()),
         }
     }
@@ -153,16 +155,11 @@ pub trait Rule: Debug + Send + Sync {
 
 /// The initial weights, which every rule takes in one of two forms (spec 01 sec. 1.7).
 pub const INITIAL_LEAVES: &[LeafSpec] = &[
-    LeafSpec::one_of(
-        "initial_weights",
-        INITIAL_WEIGHTS_LOGITS,
-        "initial weights = softmax; never trained",
-        (-10.0, 10.0),
-    ),
-    LeafSpec::one_of("initial_weights", "initial_weights", "initial weights as given; never trained", (0.0, 1.0)),
+    LeafSpec::one_of("initial_weights", INITIAL_WEIGHTS_LOGITS, "initial weights = softmax", (-10.0, 10.0)),
+    LeafSpec::one_of("initial_weights", "initial_weights", "initial weights as given", (0.0, 1.0)),
 ];
 
-/// Whether a leaf holds initial weights, which gradients never move.
+/// Whether a leaf holds initial weights.
 pub fn is_initial(leaf: &str) -> bool {
     INITIAL_LEAVES.iter().any(|spec| spec.name == leaf)
 }

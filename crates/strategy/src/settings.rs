@@ -36,6 +36,17 @@ pub enum BoundsForm {
     Frozen,
 }
 
+/// Whether training moves the weights that a window begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InitialWeights {
+    /// They are what was deposited; no gradient moves them (spec 01 sec. 1.7).
+    #[default]
+    Fixed,
+    /// They are parameters like all others.
+    Learned,
+}
+
 /// Lower and upper bound of every asset's weight (spec 03 sec. 3.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WeightBounds {
@@ -87,6 +98,9 @@ pub struct StrategySettings {
     pub straight_through_cap: bool,
     /// Per-asset bounds of weights, if any.
     pub bounds: Option<WeightBounds>,
+    /// Whether initial weights are trained.
+    #[serde(default)]
+    pub initial_weights: InitialWeights,
     /// How weights are computed.
     pub path: WeightPath,
     /// Reproduced defects.
@@ -112,6 +126,7 @@ impl StrategySettings {
             straight_through_limits: false,
             straight_through_cap: false,
             bounds: None,
+            initial_weights: InitialWeights::Fixed,
             path: WeightPath::Auto,
             compatibility: Compatibility::default(),
         }

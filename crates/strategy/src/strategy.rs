@@ -13,7 +13,7 @@ use crate::estimators::{CoarseSeries, Estimator};
 use crate::initial::InitialSettings;
 use crate::parameters::{ParameterSets, ParameterValues};
 use crate::rule::{LeafSpec, OutputKind, Rule, check_values, is_initial};
-use crate::settings::{BoundsForm, StrategySettings, WeightPath};
+use crate::settings::{BoundsForm, InitialWeights, StrategySettings, WeightPath};
 
 /// A rule with checked settings.
 #[derive(Clone, Debug)]
@@ -107,10 +107,11 @@ impl Strategy {
         leaves
     }
 
-    /// Whether gradients never move a leaf: initial weights, and frozen bounds.
+    /// Whether gradients never move a leaf: initial weights that are not trained, and frozen bounds.
     pub fn is_frozen(&self, leaf: &str) -> bool {
         let frozen_bounds = self.settings.bounds.as_ref().is_some_and(|bounds| bounds.form == BoundsForm::Frozen);
-        is_initial(leaf) || frozen_bounds && BOUND_LEAVES.iter().any(|spec| spec.name == leaf)
+        let fixed = self.settings.initial_weights == InitialWeights::Fixed && is_initial(leaf);
+        fixed || frozen_bounds && BOUND_LEAVES.iter().any(|spec| spec.name == leaf)
     }
 
     /// Checks parameter values against the table.
@@ -162,10 +163,10 @@ impl Strategy {
         Ok(self.rule.signal(&estimates, &context))
     }
 
-    /// Number of update intervals at the start of a window that hold the initial weights: one for change rules (trap
-    /// T3.10), none for target rules.
+    /// Number of update intervals at the start of a window that hold the initial weights: one unless the rule gives targets (trap
+    /// T3.10).
     pub fn held_intervals(&self) -> usize {
-        usize::from(self.rule.output_kind() == OutputKind::Change)
+        usize::from(self.rule.output_kind() != OutputKind::Target)
     }
 
     /// Number of ramps that a window of `rows` rows shows, the last one perhaps in part.
@@ -182,7 +183,7 @@ impl Strategy {
         let interval = start / self.settings.update_interval_rows;
         let lookahead = usize::from(self.settings.compatibility.min_variance_lookahead);
         match self.rule.output_kind() {
-            OutputKind::Change => Ok(interval),
+            OutputKind::Change | OutputKind::Constant => Ok(interval),
             OutputKind::Target => (interval + lookahead).checked_sub(1).ok_or_else(|| StrategyError::Window {
                 start,
                 rows: windows.rows,
@@ -254,7 +255,11 @@ impl Strategy {
     pub fn guardrail_settings(&self) -> GuardrailSettings {
         GuardrailSettings {
             interpolation_rows: self.settings.interpolation_rows,
-            minimum_weight: self.settings.minimum_weight,
+            minimum_weight: if self.rule.output_kind() == OutputKind::Constant {
+                0.0
+            } else {
+                self.settings.minimum_weight
+            },
             maximum_change_per_row: self.settings.maximum_change_per_row,
             straight_through_limits: self.settings.straight_through_limits,
             straight_through_cap: self.settings.straight_through_cap,

@@ -123,7 +123,7 @@ impl StreamingStrategy {
     /// target rules (spec 03 sec. 3.3), which know none before there is an `output`.
     pub fn initial_guardrail_state(&self, output: Option<&[f64]>) -> Option<GuardrailState> {
         match self.strategy.rule().output_kind() {
-            OutputKind::Change => Some(GuardrailState { weights: self.initial_weights.clone() }),
+            OutputKind::Change | OutputKind::Constant => Some(GuardrailState { weights: self.initial_weights.clone() }),
             OutputKind::Target => {
                 let output = output?;
                 let nothing = vec![0.0; output.len()];

@@ -141,6 +141,7 @@ fn entry(rule: &Arc<dyn Rule>, full: &dyn Rule) -> anyhow::Result<RuleEntry> {
         summary: rule.summary().to_owned(),
         output: match rule.output_kind() {
             OutputKind::Change => "change",
+            OutputKind::Constant => "constant",
             OutputKind::Target => "target",
         },
         paths: [vectorized, sequential].into_iter().flatten().flatten().copied().collect(),

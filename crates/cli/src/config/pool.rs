@@ -71,6 +71,10 @@ pub struct PoolSection {
     pub blend: Vec<BlendComponent>,
     /// Copies of the rule with parameters of their own, whose outputs are averaged.
     pub ensemble: EnsembleSection,
+    /// Whether training moves the weights that a window begins with. Default: "learned" for rules that have no other
+    /// parameters, else "fixed".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_weights: Option<InitialWeights>,
     /// Limits of the weights per asset.
     #[serde(skip_serializing_if = "WeightBounds::is_absent")]
     pub bounds: WeightBounds,
@@ -108,6 +112,7 @@ impl Default for PoolSection {
             straight_through_weight_limits: false,
             blend: Vec::new(),
             ensemble: EnsembleSection::default(),
+            initial_weights: None,
             bounds: WeightBounds::default(),
             compat: PoolCompat::default(),
         }
@@ -253,6 +258,16 @@ pub enum EnsembleMethod {
     Sobol,
     /// Points of a regular grid over the usual range of each parameter, drawn without repetition.
     Grid,
+}
+
+/// Whether training moves the weights that a window begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InitialWeights {
+    /// They are what was deposited.
+    Fixed,
+    /// They are parameters like all others.
+    Learned,
 }
 
 /// Limits of the weights per asset, in alphabetical order of assets (spec 03 sec. 3.2.1). Both or none.

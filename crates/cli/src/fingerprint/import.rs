@@ -8,8 +8,9 @@ use super::group::{Group, shortened};
 use super::report::{DeadKey, ImportReport, Unsupported};
 use super::{keys, training};
 use crate::config::{
-    BoundsForm, ConfigError, DataSection, EnsembleMethod, EnsembleSection, InitialSection, Interpolation, PerAsset,
-    PeriodSection, Place, PoolSection, RunConfig, TimeText, Valuation, WeightBounds, WeightPath,
+    BoundsForm, ConfigError, DataSection, EnsembleMethod, EnsembleSection, InitialSection, InitialWeights,
+    Interpolation, PerAsset, PeriodSection, Place, PoolSection, RunConfig, TimeText, Valuation, WeightBounds,
+    WeightPath,
 };
 
 /// Reads a fingerprint, or the object `run_fingerprint` of a file that holds one. `path` names it in messages and
@@ -209,6 +210,8 @@ fn pool(
         },
         straight_through_speed_cap: group.boolean("ste_max_change", false)?,
         straight_through_weight_limits: group.boolean("ste_min_max_weight", false)?,
+        // No gradient reaches them there.
+        initial_weights: Some(InitialWeights::Fixed),
         ensemble: ensemble(group, rule, report)?,
         bounds: if rule.is_any_of(&["bounded"]) { bounds(group, tokens)? } else { WeightBounds::default() },
         ..PoolSection::default()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StrategyError;
 use crate::rule::Rule;
 
+mod constant;
 mod difference_momentum;
 mod index_market_cap;
 mod leaves;
@@ -15,6 +16,7 @@ mod min_variance;
 mod momentum;
 mod power_channel;
 
+pub use constant::Constant;
 pub use difference_momentum::DifferenceMomentum;
 pub use index_market_cap::IndexMarketCap;
 pub use mean_reversion_channel::{MeanReversionChannel, TripleThreat};
@@ -46,6 +48,8 @@ pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
         Arc::new(DifferenceMomentum),
         Arc::new(MinVariance { covariance: options.covariance }),
         Arc::new(IndexMarketCap { largest_weight: options.largest_index_weight }),
+        Arc::new(Constant::BALANCER),
+        Arc::new(Constant::HODL),
     ]
 }
 

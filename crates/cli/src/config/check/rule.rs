@@ -8,8 +8,7 @@ use super::super::{BoundsForm, Covariance, RunConfig};
 use super::{Checked, Checker};
 
 /// Pools of spec 10 sec. 1.4 that are to come, so that their names are not called misspellings.
-const LATER: [&str; 7] =
-    ["balancer", "hodling_index_market_cap", "trad_hodling_index_market_cap", "hodl", "cow", "gyroscope", "reclamm"];
+const LATER: [&str; 5] = ["hodling_index_market_cap", "trad_hodling_index_market_cap", "cow", "gyroscope", "reclamm"];
 
 const MIN_VARIANCE: &str = "min_variance";
 const INDEX_MARKET_CAP: &str = "index_market_cap";
