@@ -27,7 +27,7 @@ pub mod interpolation;
 pub mod recurrence;
 pub mod solve;
 
-pub use arbitrage::{ArbitragePlan, Costs, arbitrage};
+pub use arbitrage::{ArbitragePlan, Costs, RowInputs, UserTrade, arbitrage};
 pub use backend::has_fused_kernels;
 pub use growth::{GrowthPlan, PlanError, Segment, Span, growth};
 pub use growth_steps::{StepsPlan, growth_steps};

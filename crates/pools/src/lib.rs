@@ -12,6 +12,7 @@ pub mod run;
 pub mod settings;
 
 pub use error::PoolError;
+pub use gradpool_ops::{RowInputs, UserTrade};
 pub use log_prices::LogPrices;
 pub use pool::{Pool, PricedHistory};
 pub use run::PoolRun;

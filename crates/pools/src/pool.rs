@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gradpool_market::{PriceTable, SupplyTable};
-use gradpool_ops::arbitrage::{ArbitragePlan, arbitrage};
+use gradpool_ops::arbitrage::{ArbitragePlan, RowInputs, arbitrage};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
 use gradpool_ops::interpolation::{Interpolation, PathLayout, Place};
@@ -28,6 +28,7 @@ pub struct Pool {
 pub struct PricedHistory {
     prices: Arc<PriceTable>,
     supplies: Option<Arc<SupplyTable>>,
+    inputs: RowInputs,
     logs: LogPrices,
     coarse: CoarseSeries,
     /// The prices once more, in the form that arbitrage shares with its backward pass; made when first needed.
@@ -43,6 +44,11 @@ impl PricedHistory {
     /// Circulating supplies, where they are known.
     pub fn supplies(&self) -> Option<&SupplyTable> {
         self.supplies.as_deref()
+    }
+
+    /// Series of fees and other costs, and trades of others, where there are any.
+    pub fn inputs(&self) -> &RowInputs {
+        &self.inputs
     }
 
     /// Device on which coarse prices lie; never an autodiff device.
@@ -127,6 +133,7 @@ impl Pool {
         Ok(PricedHistory {
             prices,
             supplies: None,
+            inputs: RowInputs::default(),
             logs,
             coarse: CoarseSeries::of_prices(coarse),
             flat: OnceLock::new(),
@@ -152,6 +159,17 @@ impl Pool {
         let coarse = self.strategy.coarse_rows(supplies.supplies(), &history.device(), history.dtype());
         history.coarse.supplies = Some(coarse);
         history.supplies = Some(supplies);
+        Ok(history)
+    }
+
+    /// Adds what changes from row to row around the pool.
+    ///
+    /// # Errors
+    /// [`PoolError::Plan`] if a series has not one value per row of the prices, or a value outside its range.
+    pub fn with_inputs(&self, mut history: PricedHistory, inputs: RowInputs) -> Result<PricedHistory, PoolError> {
+        let (rows, assets) = (history.prices.rows(), history.prices.assets().len());
+        inputs.validate(rows, assets).map_err(|error| PoolError::Plan(error.to_string()))?;
+        history.inputs = inputs;
         Ok(history)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device, Tensor};
 use gradpool_market::{MarketError, Periods, PriceTable, SupplyTable};
 use gradpool_metrics::{Calendar, Metric, MetricError, MetricValue, SeriesInputs, evaluate_all, turnover};
-use gradpool_pools::{Pool, PoolError, PoolRun, PricedHistory};
+use gradpool_pools::{Pool, PoolError, PoolRun, PricedHistory, RowInputs};
 use gradpool_strategy::bounds::BOUND_LEAVES;
 use gradpool_strategy::rule::INITIAL_LEAVES;
 use gradpool_strategy::{ParameterSets, Windows};
@@ -86,6 +86,15 @@ impl Experiment {
     /// [`PoolError::Supplies`] if they are of other assets or rows.
     pub fn with_supplies(mut self, supplies: SupplyTable) -> Result<Self, PoolError> {
         self.history = self.pool.with_supplies(self.history, Arc::new(supplies))?;
+        Ok(self)
+    }
+
+    /// Adds what changes from row to row around the pool.
+    ///
+    /// # Errors
+    /// As [`Pool::with_inputs`].
+    pub fn with_inputs(mut self, inputs: RowInputs) -> Result<Self, PoolError> {
+        self.history = self.pool.with_inputs(self.history, inputs)?;
         Ok(self)
     }
 

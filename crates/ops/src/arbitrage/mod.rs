@@ -24,10 +24,13 @@
 //! of rows exist one at a time. Arithmetic is in double precision whatever the tensor's type.
 
 mod cpu;
+mod inputs;
 pub mod reference;
 mod trade;
 
 use std::sync::Arc;
+
+pub use inputs::{RowInputs, UserTrade};
 
 use burn::tensor::Tensor;
 
