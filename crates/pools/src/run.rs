@@ -68,7 +68,7 @@ impl Pool {
     /// changes (spec 05 sec. 5.1), `[batch]`, from the ends of the lines alone. `None` where that is not so (see
     /// [`Pool::shares_follow_lines`]); then the shares of every row of [`Pool::dense_series`] say it.
     pub fn turnover_along_lines(&self, run: &PoolRun) -> Option<Tensor<1>> {
-        if !self.shares_follow_lines() {
+        if run.reserves.is_some() || !self.moves_along_lines() {
             return None;
         }
         let rows = run.windows.rows;
@@ -92,9 +92,12 @@ impl Pool {
     }
 
     /// Whether the pool is arbitraged at every row and its weights move along lines.
-    pub fn shares_follow_lines(&self) -> bool {
-        self.settings().holds_its_weights()
-            && self.settings().arbitrage_interval_rows == 1
+    pub fn shares_follow_lines(&self, history: &PricedHistory) -> bool {
+        self.holds_its_weights(history) && self.moves_along_lines()
+    }
+
+    fn moves_along_lines(&self) -> bool {
+        self.settings().arbitrage_interval_rows == 1
             && self.strategy().settings().interpolation == Interpolation::Linear
     }
 

@@ -174,7 +174,7 @@ impl Experiment {
         windows: &Windows,
     ) -> Result<Tensor<1>, ExperimentError> {
         let penalty = self.goal.turnover_penalty;
-        let dense = penalty > 0.0 && !self.pool.shares_follow_lines();
+        let dense = penalty > 0.0 && !self.pool.shares_follow_lines(&self.history);
         let run = self.run(parameters, windows, &[metric], dense)?;
         let mut values = metric.evaluate(&self.series(&run))?;
         if penalty > 0.0 {
