@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 use gradpool_ops::interpolation::{Interpolation, PathLayout};
-use gradpool_strategy::Windows;
+use gradpool_strategy::{OutputKind, Windows};
 
 use crate::pool::{Pool, PricedHistory, interpolated_rows};
 
@@ -34,7 +34,7 @@ pub struct PoolRun {
 /// Everything about every row of a window, for output and checks: a step costs what it takes to write it down.
 #[derive(Clone, Debug)]
 pub struct DenseSeries {
-    /// Weights the pool was set to, `[batch, rows, assets]`.
+    /// Weights the pool was set to, `[batch, rows, assets]`; of a held basket its shares of value.
     pub weights: Tensor<3>,
     /// Reserves, `[batch, rows, assets]`: those of the last arbitrage.
     pub reserves: Tensor<3>,
@@ -60,6 +60,12 @@ impl Pool {
             let reserves = weights.clone() * run.values.clone().unsqueeze_dim::<3>(2) / prices.clone();
             let stride = run.layout.stride;
             if stride == 1 { reserves } else { crate::pool::pick(reserves, (0..rows).map(|row| row - row % stride)) }
+        };
+        // A basket that is held has no other weights than the shares of its value.
+        let weights = if self.is_held() {
+            prices.clone() * reserves.clone() / run.values.clone().unsqueeze_dim::<3>(2)
+        } else {
+            weights
         };
         DenseSeries { weights, reserves, prices, values: run.values.clone() }
     }
@@ -89,6 +95,11 @@ impl Pool {
         let moved: Tensor<2> = (after - before).abs().sum_dim(2).squeeze_dim(2);
         // Times the inverse: burn rounds the gradient of a division by a scalar to f32.
         Some((moved * shown).sum_dim(1).squeeze_dim::<1>(1) * (1.0 / (rows - 1) as f64))
+    }
+
+    /// Whether this is a basket that nobody trades with and whose weights no rule sets.
+    pub fn is_held(&self) -> bool {
+        !self.settings().arbitrate && self.strategy().rule().output_kind() == OutputKind::Constant
     }
 
     /// Whether the pool is arbitraged at every row and its weights move along lines.
