@@ -224,6 +224,8 @@ impl Pool {
         let initial_reserves = first_weights * self.settings.initial_value / first_prices.clone();
         let reserves = if self.holds_its_weights(history) {
             None
+        } else if self.settings.forgets_drift && self.settings.costs.are_none() {
+            Some(self.forgetful_reserves(history, &positions, &initial_reserves, windows, samples))
         } else if self.settings.arbitrate {
             Some(self.traded_reserves(history, &positions, &initial_reserves, windows, samples)?)
         } else {

@@ -42,6 +42,9 @@ pub struct PoolSettings {
     /// Trade only in the rows of an update interval in which weights move, and hold in the rest (spec 04 sec. 4.8.2).
     #[serde(default)]
     pub rests_with_weights: bool,
+    /// Reproduce T4.7: where such a pool trades without costs, forget what prices did while it rested.
+    #[serde(default)]
+    pub forgets_drift: bool,
     /// How values are computed.
     pub valuation: Valuation,
     /// What trading costs. Where it costs something every row is simulated.
@@ -57,6 +60,7 @@ impl Default for PoolSettings {
             arbitrage_interval_rows: 1,
             arbitrate: true,
             rests_with_weights: false,
+            forgets_drift: false,
             valuation: Valuation::Auto,
             costs: Costs::default(),
         }

@@ -312,6 +312,8 @@ pub struct PoolCompat {
     pub scalar_gain_offset: bool,
     /// The rule min_variance sees one update into the future (T2.1).
     pub min_variance_lookahead: bool,
+    /// A hodling index without costs forgets what prices did while it rested (T4.7).
+    pub hodling_forgets_drift: bool,
     /// Where costs change from row to row, noise traders' income is not lessened by the protocol's share, and the protocol
     /// takes its fees at the end of a row (T4.4).
     pub dynamic_protocol_fees: bool,

@@ -25,6 +25,8 @@ impl Checker<'_> {
         self.index_weight("pool.largest_index_weight", pool.largest_index_weight, config)?;
         let lookahead = pool.compat.min_variance_lookahead;
         self.option_of("pool.compat.min_variance_lookahead", lookahead, rule, MIN_VARIANCE)?;
+        let forgets = pool.compat.hodling_forgets_drift;
+        self.option_of("pool.compat.hodling_forgets_drift", forgets, rule, &["hodling_index_market_cap"])?;
         self.blend(config)?;
         self.ensemble(config)
     }
