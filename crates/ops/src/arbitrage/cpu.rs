@@ -2,7 +2,7 @@
 
 use super::UserTrade;
 use super::terms::Terms;
-use super::trade::{Cotangents, Leg, Pool};
+use super::trade::{Cotangents, Leg, Pool, Quotes};
 use super::user_trade::UserLeg;
 use super::{ArbitragePlan, CHECKPOINT_VISITS};
 use crate::backend::{Real, Row, View, pieces, run, with_row};
@@ -137,7 +137,7 @@ impl<F: Real> WithRows for Forward<'_, F> {
         let (entry, plan) = (&self.entry, self.entry.plan);
         let assets = plan.assets;
         let mut terms = Terms::new(&plan.costs);
-        let mut pool = Pool::<R>::new(assets);
+        let (mut pool, mut quotes) = (Pool::<R>::new(assets), Quotes::new(assets));
         for (reserve, initial) in pool.reserves.slice_mut().iter_mut().zip(self.initial) {
             *reserve = initial.wide();
         }
@@ -160,12 +160,12 @@ impl<F: Real> WithRows for Forward<'_, F> {
                 pool.reserves.slice_mut().iter_mut().for_each(|reserve| *reserve *= growth);
             }
             if entry.is_open(cursor) {
-                let prices = entry.prices(visit);
-                pool.arbitrage(before.slice(), prices, &terms);
+                quotes.take(entry.prices(visit));
+                pool.arbitrage(&before, &quotes, &terms);
                 for trade in entry.user_trades(visit) {
-                    pool.swap(trade, weights.slice(), &terms);
+                    pool.swap(trade, &weights, &terms);
                 }
-                pool.arbitrage(weights.slice(), prices, &terms);
+                pool.arbitrage(&weights, &quotes, &terms);
                 pool.settle(&terms);
             }
             if let Some((_, output)) = samples.next_if(|(sample, _)| **sample == visit) {
@@ -239,6 +239,7 @@ impl<F: Real> Backward<'_, F> {
         walk.weights(layout.place(first.saturating_sub(1)), stretch.before.slice_mut());
         stretch.visits.clear();
         stretch.users.clear();
+        let mut quotes = Quotes::new(assets);
         let mut before = stretch.before.clone();
         let mut cursor = Cursor::at(layout, first);
         for visit in first..visits(plan).min(first + CHECKPOINT_VISITS) {
@@ -250,12 +251,12 @@ impl<F: Real> Backward<'_, F> {
             }
             let mut legs = [None, None];
             if entry.is_open(cursor) {
-                let prices = entry.prices(visit);
-                legs[0] = pool.arbitrage_leg(before.slice(), prices, &terms);
+                quotes.take(entry.prices(visit));
+                legs[0] = pool.arbitrage_leg(&before, &quotes, &terms);
                 for trade in entry.user_trades(visit) {
-                    stretch.users.push(pool.swap_leg(visit, trade, weights.slice(), &terms));
+                    stretch.users.push(pool.swap_leg(visit, trade, &weights, &terms));
                 }
-                legs[1] = pool.arbitrage_leg(weights.slice(), prices, &terms);
+                legs[1] = pool.arbitrage_leg(&weights, &quotes, &terms);
                 pool.settle(&terms);
             }
             before.clone_from(&weights);
@@ -271,7 +272,7 @@ impl<F: Real> WithRows for Backward<'_, F> {
         let assets = plan.assets;
         let zeros = || R::filled(0.0, assets);
         let mut terms = Terms::new(&plan.costs);
-        let mut pool = Pool::<R>::new(assets);
+        let (mut pool, mut quotes) = (Pool::<R>::new(assets), Quotes::<R>::new(assets));
         let mut walk = Walk::<F, R>::over_rows(&plan.layout, self.entry.positions, assets);
         // Gradients that nobody wants are thrown away.
         let (mut unwanted, mut to_fees) = (Vec::new(), self.to_fees.take().filter(|_| plan.inputs.fee_rate.is_none()));
@@ -296,18 +297,18 @@ impl<F: Real> WithRows for Backward<'_, F> {
                     }
                 }
                 let before = if offset == 0 { &stretch.before } else { &stretch.visits[offset - 1].weights };
-                let prices = self.entry.prices(visit);
+                quotes.take(self.entry.prices(visit));
                 self.entry.charge(&mut terms, visit);
                 cotangents.owed.clone_from(&cotangents.reserves);
                 to_before.slice_mut().fill(0.0);
                 if let Some(leg) = &now.legs[1] {
-                    leg.adjoint(now.weights.slice(), prices, &terms, &mut cotangents, to_weights.slice_mut());
+                    leg.adjoint(&now.weights, &quotes, &terms, &mut cotangents, &mut to_weights);
                 }
                 while let Some(user) = stretch.users.pop_if(|user| user.visit == visit) {
-                    user.adjoint(now.weights.slice(), &terms, &mut cotangents, to_weights.slice_mut());
+                    user.adjoint(&now.weights, &terms, &mut cotangents, &mut to_weights);
                 }
                 if let Some(leg) = &now.legs[0] {
-                    leg.adjoint(before.slice(), prices, &terms, &mut cotangents, to_before.slice_mut());
+                    leg.adjoint(before, &quotes, &terms, &mut cotangents, &mut to_before);
                 }
                 if let Some(growth) = self.entry.issue(visit) {
                     cotangents.reserves.slice_mut().iter_mut().for_each(|cotangent| *cotangent *= growth);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::terms::Terms;
-use super::trade::Pool;
+use super::trade::{Pool, Quotes};
 use super::{Costs, UserTrade};
 use crate::growth::PlanError;
 
@@ -12,6 +12,9 @@ use crate::growth::PlanError;
 pub struct Arbitrageur {
     terms: Terms,
     pool: Pool<Vec<f64>>,
+    quotes: Quotes<Vec<f64>>,
+    before: Vec<f64>,
+    weights: Vec<f64>,
     trading: Trading,
 }
 
@@ -56,7 +59,15 @@ impl Arbitrageur {
         costs.validate()?;
         let mut pool = Pool::<Vec<f64>>::new(reserves.len());
         pool.reserves.copy_from_slice(reserves);
-        Ok(Self { terms: Terms::new(costs), pool, trading: Trading::default() })
+        let assets = reserves.len();
+        Ok(Self {
+            terms: Terms::new(costs),
+            pool,
+            quotes: Quotes::new(assets),
+            before: vec![0.0; assets],
+            weights: vec![0.0; assets],
+            trading: Trading::default(),
+        })
     }
 
     /// Takes up another swap fee.
@@ -84,22 +95,26 @@ impl Arbitrageur {
     /// # Panics
     /// If the lengths differ from that of the reserves.
     pub fn visit(&mut self, row: &Meeting<'_>) {
-        self.arbitrage(row.weights_before, row.prices);
+        self.quotes.take(row.prices);
+        self.before.copy_from_slice(row.weights_before);
+        self.weights.copy_from_slice(row.weights);
+        self.arbitrage(true);
         for trade in row.user_trades {
-            self.pool.swap(trade, row.weights, &self.terms);
+            self.pool.swap(trade, &self.weights, &self.terms);
             let paid = trade.amount_in * row.prices[trade.token_in];
             self.trading.user_trades += 1;
             self.trading.volume += paid;
             self.trading.fee_income += paid * (self.terms.fee - self.terms.protocol());
             self.trading.protocol_fees += paid * self.terms.protocol();
         }
-        self.arbitrage(row.weights, row.prices);
+        self.arbitrage(false);
         self.pool.settle(&self.terms);
     }
 
-    fn arbitrage(&mut self, weights: &[f64], prices: &[f64]) {
-        if let Some(leg) = self.pool.arbitrage_leg(weights, prices, &self.terms) {
-            let (profit, volume) = leg.profit_and_volume(weights, prices, &self.terms);
+    fn arbitrage(&mut self, with_weights_before: bool) {
+        let weights = if with_weights_before { &self.before } else { &self.weights };
+        if let Some(leg) = self.pool.arbitrage_leg(weights, &self.quotes, &self.terms) {
+            let (profit, volume) = leg.profit_and_volume(weights, &self.quotes, &self.terms);
             self.trading.arbitrages += 1;
             self.trading.volume += volume;
             self.trading.fee_income += volume * (self.terms.fee - self.terms.protocol() + self.terms.noise());

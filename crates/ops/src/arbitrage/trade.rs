@@ -17,9 +17,18 @@ pub(super) struct Pool<R> {
     pub reserves: R,
     /// Protocol fees that are taken at the end of the row.
     pub owed: R,
+    /// `w / p`: what the pool holds of a token per unit of `X`.
+    units: R,
     quotients: R,
     logs: R,
     after: R,
+}
+
+/// Prices of a row, with their inverses, which both arbitrages need.
+#[derive(Clone, Debug)]
+pub(super) struct Quotes<R> {
+    pub prices: R,
+    inverses: R,
 }
 
 /// A trade: who leaves, who enters, and at which level.
@@ -49,116 +58,115 @@ pub(super) struct Leg<R> {
 pub(super) struct Cotangents<R> {
     /// With respect to the reserves after what comes before in time.
     pub reserves: R,
-    /// With respect to the protocol fees that were taken at the end of the row.
+    /// With respect to the reserves at the end of the row, from which protocol fees may be taken.
     pub owed: R,
     /// With respect to the fee of the row.
     pub fee: f64,
 }
 
+/// Tokens with the highest and the lowest quotient.
+#[derive(Clone, Copy)]
+struct Extremes {
+    first: usize,
+    last: usize,
+    highest: f64,
+}
+
+impl<R: Row<f64>> Quotes<R> {
+    pub(super) fn new(assets: usize) -> Self {
+        Self { prices: R::filled(0.0, assets), inverses: R::filled(0.0, assets) }
+    }
+
+    #[inline]
+    pub(super) fn take(&mut self, prices: &[f64]) {
+        let both = self.prices.slice_mut().iter_mut().zip(self.inverses.slice_mut());
+        for ((quote, inverse), price) in both.zip(prices) {
+            *quote = *price;
+            *inverse = 1.0 / price;
+        }
+    }
+}
+
 impl<R: Row<f64>> Pool<R> {
     pub(super) fn new(assets: usize) -> Self {
         let zeros = || R::filled(0.0, assets);
-        Self { reserves: zeros(), owed: zeros(), quotients: zeros(), logs: zeros(), after: zeros() }
+        Self { reserves: zeros(), owed: zeros(), units: zeros(), quotients: zeros(), logs: zeros(), after: zeros() }
     }
 
     /// Does the trade that an arbitrageur does at these weights and prices, if any.
     #[inline]
-    pub(super) fn arbitrage(&mut self, weights: &[f64], prices: &[f64], terms: &Terms) -> Option<Trade> {
-        let highest = self.outside_band(weights, prices, terms)?;
-        let trade = self.optimum(weights, prices, terms, highest);
-        let executed = self.execute(&trade, weights, prices, terms);
-        executed.then_some(trade)
+    pub(super) fn arbitrage(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> bool {
+        let Some(extremes) = self.outside_band(weights, quotes, terms) else { return false };
+        let trade = self.optimum(weights, quotes, terms, extremes);
+        self.execute(&trade, quotes, terms)
     }
 
     /// The same with what the adjoint needs.
     #[inline]
-    pub(super) fn arbitrage_leg(&mut self, weights: &[f64], prices: &[f64], terms: &Terms) -> Option<Leg<R>> {
-        let highest = self.outside_band(weights, prices, terms)?;
-        let trade = self.optimum(weights, prices, terms, highest);
+    pub(super) fn arbitrage_leg(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> Option<Leg<R>> {
+        let extremes = self.outside_band(weights, quotes, terms)?;
+        let trade = self.optimum(weights, quotes, terms, extremes);
         let leg = Leg { trade, reserves: self.reserves.clone(), logs: self.logs.clone() };
-        let executed = self.execute(&trade, weights, prices, terms);
-        executed.then_some(leg)
+        self.execute(&trade, quotes, terms).then_some(leg)
     }
 
-    /// `max q`, if the pool is outside the band in which no trade pays its fee.
+    /// The extremes, if the pool is outside the band in which no trade pays its fee.
     #[inline]
-    fn outside_band(&mut self, weights: &[f64], prices: &[f64], terms: &Terms) -> Option<f64> {
-        let reserves = self.reserves.slice();
-        let assets = reserves.len();
-        let (weights, prices) = (&weights[..assets], &prices[..assets]);
-        let quotients = self.quotients.slice_mut();
-        let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
-        for i in 0..assets {
-            let quotient = prices[i] * reserves[i] / weights[i];
-            quotients[i] = quotient;
-            lowest = if quotient < lowest { quotient } else { lowest };
-            highest = if quotient > highest { quotient } else { highest };
+    fn outside_band(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> Option<Extremes> {
+        let (weights, inverses, reserves) = (weights.slice(), quotes.inverses.slice(), self.reserves.slice());
+        let (units, quotients) = (self.units.slice_mut(), self.quotients.slice_mut());
+        for i in 0..reserves.len() {
+            units[i] = weights[i] * inverses[i];
+            quotients[i] = reserves[i] / units[i];
         }
-        let inside = terms.gap > 0.0 && highest * terms.gamma <= lowest;
-        (!inside).then_some(highest)
+        let mut extremes = Extremes { first: 0, last: 0, highest: quotients[0] };
+        let mut lowest = quotients[0];
+        for (i, &quotient) in quotients.iter().enumerate().skip(1) {
+            let (above, below) = (quotient > extremes.highest, quotient <= lowest);
+            extremes.highest = if above { quotient } else { extremes.highest };
+            extremes.first = if above { i } else { extremes.first };
+            lowest = if below { quotient } else { lowest };
+            extremes.last = if below { i } else { extremes.last };
+        }
+        let inside = terms.gap > 0.0 && extremes.highest * terms.gamma <= lowest;
+        (!inside).then_some(extremes)
     }
 
     #[inline]
-    fn optimum(&mut self, weights: &[f64], prices: &[f64], terms: &Terms, highest: f64) -> Trade {
+    fn optimum(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms, extremes: Extremes) -> Trade {
         let quotients = self.quotients.slice();
         for (log, quotient) in self.logs.slice_mut().iter_mut().zip(quotients) {
-            *log = log_ratio(highest, quotient - highest);
+            *log = log_ratio(extremes.highest, quotient - extremes.highest);
         }
         if terms.pairs_only() {
-            self.best_pair(weights, prices, terms, highest)
+            self.best_pair(weights.slice(), quotes.prices.slice(), terms, extremes.highest)
         } else {
-            self.water_filling(weights, terms, highest)
+            self.water_filling(weights.slice(), terms, extremes)
         }
     }
 
     /// The unique optimum over all tokens. Sets grow from the highest and the lowest token, one token at a time: adding a
     /// token that belongs moves `X` such that those before it still do.
     #[inline]
-    fn water_filling(&self, weights: &[f64], terms: &Terms, highest: f64) -> Trade {
+    fn water_filling(&self, weights: &[f64], terms: &Terms, extremes: Extremes) -> Trade {
         let logs = self.logs.slice();
-        let assets = logs.len();
-        let mut order = [0u8; MOST_ASSETS];
-        let order = &mut order[..assets];
-        for (place, slot) in order.iter_mut().enumerate() {
-            *slot = place as u8;
-        }
-        if assets > 2 {
-            // Few tokens, mostly in order already.
-            for place in 1..assets {
-                let mut here = place;
-                while here > 0 && logs[usize::from(order[here])] > logs[usize::from(order[here - 1])] {
-                    order.swap(here, here - 1);
-                    here -= 1;
-                }
-            }
-        } else if logs[0] < logs[1] {
-            order.swap(0, 1);
-        }
-        let token = |place: usize| usize::from(order[place]);
-        let (first, last) = (token(0), token(assets - 1));
+        let Extremes { first, last, highest } = extremes;
         let mut trade = Trade { out: 1 << first, into: 1 << last, level: 0.0, relative: 0.0, total_weight: 0.0 };
         let mut sum = weights[first] * logs[first] + weights[last] * (logs[last] + terms.gap);
         trade.total_weight = weights[first] + weights[last];
-        let (mut next_out, mut next_in) = (1, assets - 1);
-        loop {
+        trade.relative = sum / trade.total_weight;
+        if logs.len() == 3 {
+            // Without a branch, which nobody could predict.
+            let token = 3 - first - last;
+            let (leaves, enters) = (logs[token] >= trade.relative, logs[token] + terms.gap < trade.relative);
+            let weight = if leaves | enters { weights[token] } else { 0.0 };
+            sum += weight * (logs[token] + if enters { terms.gap } else { 0.0 });
+            trade.out |= u64::from(leaves) << token;
+            trade.into |= u64::from(enters) << token;
+            trade.total_weight += weight;
             trade.relative = sum / trade.total_weight;
-            if next_out == next_in {
-                break;
-            }
-            let (out, into) = (token(next_out), token(next_in - 1));
-            if logs[out] >= trade.relative {
-                trade.out |= 1 << out;
-                sum += weights[out] * logs[out];
-                trade.total_weight += weights[out];
-                next_out += 1;
-            } else if logs[into] < trade.relative - terms.gap {
-                trade.into |= 1 << into;
-                sum += weights[into] * (logs[into] + terms.gap);
-                trade.total_weight += weights[into];
-                next_in -= 1;
-            } else {
-                break;
-            }
+        } else if logs.len() > 3 {
+            trade.admit(sum, logs, weights, terms);
         }
         trade.level = highest * exponential(trade.relative);
         trade
@@ -188,13 +196,12 @@ impl<R: Row<f64>> Pool<R> {
 
     /// Moves the reserves, unless the profit does not pay gas and the arbitrageur's own fee (spec 04 sec. 4.4).
     #[inline]
-    fn execute(&mut self, trade: &Trade, weights: &[f64], prices: &[f64], terms: &Terms) -> bool {
-        let reserves = self.reserves.slice();
+    fn execute(&mut self, trade: &Trade, quotes: &Quotes<R>, terms: &Terms) -> bool {
+        let (reserves, prices, units) = (self.reserves.slice(), quotes.prices.slice(), self.units.slice());
         let after = self.after.slice_mut();
         let assets = reserves.len();
-        let (weights, prices) = (&weights[..assets], &prices[..assets]);
         for i in 0..assets {
-            after[i] = trade.after(i, reserves[i], trade.level * weights[i] / prices[i], terms);
+            after[i] = trade.after(i, reserves[i], trade.level * units[i], terms);
         }
         if terms.has_gates() {
             let (mut profit, mut moved) = (0.0, 0.0);
@@ -244,10 +251,11 @@ impl<R: Row<f64>> Pool<R> {
 
 impl<R: Row<f64>> Leg<R> {
     /// What this trade paid the arbitrageur before gas, and what was paid into the pool, at these prices.
-    pub(super) fn profit_and_volume(&self, weights: &[f64], prices: &[f64], terms: &Terms) -> (f64, f64) {
+    pub(super) fn profit_and_volume(&self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> (f64, f64) {
+        let (weights, prices, inverses) = (weights.slice(), quotes.prices.slice(), quotes.inverses.slice());
         let (mut profit, mut volume) = (0.0, 0.0);
         for (i, reserve) in self.reserves.slice().iter().enumerate() {
-            let after = self.trade.after(i, *reserve, self.trade.level * weights[i] / prices[i], terms);
+            let after = self.trade.after(i, *reserve, self.trade.level * (weights[i] * inverses[i]), terms);
             profit -= (after - reserve) * prices[i];
             volume += if self.trade.enters(i) { (after - reserve) * prices[i] } else { 0.0 };
         }
@@ -259,19 +267,20 @@ impl<R: Row<f64>> Leg<R> {
     #[inline]
     pub(super) fn adjoint(
         &self,
-        weights: &[f64],
-        prices: &[f64],
+        weights: &R,
+        quotes: &Quotes<R>,
         terms: &Terms,
         cotangents: &mut Cotangents<R>,
-        to_weights: &mut [f64],
+        to_weights: &mut R,
     ) {
         let (trade, reserves, logs) = (&self.trade, self.reserves.slice(), self.logs.slice());
         let assets = reserves.len();
-        let (weights, prices, to_weights) = (&weights[..assets], &prices[..assets], &mut to_weights[..assets]);
+        let (weights, to_weights) = (weights.slice(), to_weights.slice_mut());
+        let (prices, inverses) = (quotes.prices.slice(), quotes.inverses.slice());
         let mut levels = R::filled(0.0, assets);
         let levels = levels.slice_mut();
         for i in 0..assets {
-            levels[i] = trade.level * weights[i] / prices[i];
+            levels[i] = trade.level * (weights[i] * inverses[i]);
         }
         // What reaches the reserves before the trade without passing through it.
         let mut direct = R::filled(0.0, assets);
@@ -282,7 +291,7 @@ impl<R: Row<f64>> Leg<R> {
         let cotangent = cotangents.reserves.slice_mut();
         let (mut along, mut entering) = (0.0, 0.0);
         for i in 0..assets {
-            if trade.leaves(i) || trade.enters(i) {
+            if trade.is_active(i) {
                 along += cotangent[i] * levels[i];
             }
             if trade.enters(i) {
@@ -293,13 +302,13 @@ impl<R: Row<f64>> Leg<R> {
         let share = along / trade.total_weight;
         cotangents.fee += share * entering * terms.inverse_gamma;
         for i in 0..assets {
-            if !trade.leaves(i) && !trade.enters(i) {
+            if !trade.is_active(i) {
                 cotangent[i] += direct[i];
                 continue;
             }
             let gap = if trade.enters(i) { terms.gap } else { 0.0 };
             let above = logs[i] - trade.relative + gap;
-            to_weights[i] += share * (above - 1.0) + cotangent[i] * trade.level / prices[i];
+            to_weights[i] += share * (above - 1.0) + cotangent[i] * trade.level * inverses[i];
             let kept = if trade.enters(i) { cotangent[i] * (1.0 - terms.inverse_gamma) } else { 0.0 };
             cotangent[i] = share * weights[i] / reserves[i] + kept + direct[i];
         }
@@ -342,16 +351,60 @@ impl<R: Row<f64>> Leg<R> {
 }
 
 impl Trade {
+    /// Takes in the tokens between the highest and the lowest that belong to the trade; `sum` is that of the two.
+    fn admit(&mut self, mut sum: f64, logs: &[f64], weights: &[f64], terms: &Terms) {
+        let assets = logs.len();
+        let mut order = [0u8; MOST_ASSETS];
+        let order = &mut order[..assets];
+        for (place, slot) in order.iter_mut().enumerate() {
+            *slot = place as u8;
+        }
+        // Few tokens, mostly in order already.
+        for place in 1..assets {
+            let mut here = place;
+            while here > 0 && logs[usize::from(order[here])] > logs[usize::from(order[here - 1])] {
+                order.swap(here, here - 1);
+                here -= 1;
+            }
+        }
+        let (mut next_out, mut next_in) = (0, assets);
+        let token = |place: usize| usize::from(order[place]);
+        while next_out < next_in {
+            let (out, into) = (token(next_out), token(next_in - 1));
+            // The two that are in already are the first and the last, but for ties.
+            if self.is_active(out) {
+                next_out += 1;
+            } else if self.is_active(into) {
+                next_in -= 1;
+            } else if logs[out] >= self.relative {
+                self.out |= 1 << out;
+                sum += weights[out] * logs[out];
+                self.total_weight += weights[out];
+                self.relative = sum / self.total_weight;
+                next_out += 1;
+            } else if logs[into] + terms.gap < self.relative {
+                self.into |= 1 << into;
+                sum += weights[into] * (logs[into] + terms.gap);
+                self.total_weight += weights[into];
+                self.relative = sum / self.total_weight;
+                next_in -= 1;
+            } else {
+                break;
+            }
+        }
+    }
+
     /// The reserve of one token after the trade, where `level` is `X w / p`.
     #[inline]
     fn after(&self, asset: usize, reserve: f64, level: f64, terms: &Terms) -> f64 {
-        if self.leaves(asset) {
-            level
-        } else if self.enters(asset) {
-            level + (reserve - reserve * terms.inverse_gamma)
-        } else {
-            reserve
-        }
+        let entered = level + (reserve - reserve * terms.inverse_gamma);
+        let traded = if self.leaves(asset) { level } else { entered };
+        if self.is_active(asset) { traded } else { reserve }
+    }
+
+    #[inline]
+    fn is_active(&self, asset: usize) -> bool {
+        (self.out | self.into) >> asset & 1 == 1
     }
 
     #[inline]

@@ -20,9 +20,9 @@ pub(super) struct UserLeg<R> {
 
 impl<R: Row<f64>> Pool<R> {
     /// Does a user's trade.
-    pub(super) fn swap(&mut self, trade: &UserTrade, weights: &[f64], terms: &Terms) {
+    pub(super) fn swap(&mut self, trade: &UserTrade, weights: &R, terms: &Terms) {
         let UserTrade { token_in, token_out, amount_in, .. } = *trade;
-        let reserves = self.reserves.slice_mut();
+        let (weights, reserves) = (weights.slice(), self.reserves.slice_mut());
         let exponent = weights[token_in] / weights[token_out];
         let grown = reserves[token_in] + terms.gamma * amount_in;
         reserves[token_out] *= (reserves[token_in] / grown).powf(exponent);
@@ -36,7 +36,7 @@ impl<R: Row<f64>> Pool<R> {
     }
 
     /// The same with what the adjoint needs.
-    pub(super) fn swap_leg(&mut self, visit: usize, trade: &UserTrade, weights: &[f64], terms: &Terms) -> UserLeg<R> {
+    pub(super) fn swap_leg(&mut self, visit: usize, trade: &UserTrade, weights: &R, terms: &Terms) -> UserLeg<R> {
         let leg = UserLeg { visit, trade: *trade, reserves: self.reserves.clone() };
         self.swap(trade, weights, terms);
         leg
@@ -45,15 +45,9 @@ impl<R: Row<f64>> Pool<R> {
 
 impl<R: Row<f64>> UserLeg<R> {
     /// As [`Leg::adjoint`](super::trade::Leg::adjoint).
-    pub(super) fn adjoint(
-        &self,
-        weights: &[f64],
-        terms: &Terms,
-        cotangents: &mut Cotangents<R>,
-        to_weights: &mut [f64],
-    ) {
+    pub(super) fn adjoint(&self, weights: &R, terms: &Terms, cotangents: &mut Cotangents<R>, to_weights: &mut R) {
         let UserTrade { token_in, token_out, amount_in, .. } = self.trade;
-        let before = self.reserves.slice();
+        let (before, weights, to_weights) = (self.reserves.slice(), weights.slice(), to_weights.slice_mut());
         let cotangent = cotangents.reserves.slice_mut();
         let exponent = weights[token_in] / weights[token_out];
         let grown = before[token_in] + terms.gamma * amount_in;
