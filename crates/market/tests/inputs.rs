@@ -125,7 +125,7 @@ fn trades_belong_to_the_row_that_they_fall_into() {
 fn what_is_wrong_with_a_series_is_said_with_line_and_column() {
     let fees = |text: &str| refused(series(SeriesKind::Fees, text, 3));
     for (cell, expected) in [
-        ("1", "a fraction from 0 up to, not including, 1 (0.003 is 0.3 %)"),
+        ("1", "a fraction from 0 up to, not including, 1 (0.003 is 0.3 %; basis points have the column bps)"),
         ("-0.1", "a fraction"),
         ("NaN", "a fraction"),
         ("inf", "a fraction"),
@@ -219,7 +219,9 @@ proptest! {
         let mut offsets = offsets;
         offsets.sort_unstable();
         let mut text = "unix,token_in,token_out,amount_in\n".to_owned();
-        offsets.iter().for_each(|offset| writeln!(text, "{},BTC,ETH,1", DAY + offset).unwrap());
+        for offset in &offsets {
+            writeln!(text, "{},BTC,ETH,1", DAY + offset).unwrap();
+        }
         let folder = folder(&[(FILE, &text)]);
         let grid = Grid::new(DAY, step_min * MINUTE_MS, rows).unwrap();
         let found = load_trades(&folder.path().join(FILE), &["BTC".to_owned(), "ETH".to_owned()], &grid).unwrap();

@@ -8,7 +8,8 @@ use crate::{Grid, MarketError};
 
 const BASIS_POINTS: &str = "bps";
 const BASIS_POINTS_IN_ONE: f64 = 10_000.0;
-const EXPECTED_FRACTION: &str = "a fraction from 0 up to, not including, 1 (0.003 is 0.3 %)";
+const EXPECTED_FRACTION: &str =
+    "a fraction from 0 up to, not including, 1 (0.003 is 0.3 %; basis points have the column bps)";
 const EXPECTED_BASIS_POINTS: &str = "basis points from 0 up to, not including, 10000 (30 is 0.3 %)";
 const EXPECTED_COST: &str = "a finite number, 0 or more";
 const EXPECTED_SUPPLY: &str = "a finite number above 0";
