@@ -371,6 +371,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         kind: kind::of(section),
         initial_value: section.initial_value,
         arbitrage_interval_rows,
+        rests_with_weights: kind::rests_with_weights(section),
         arbitrate: section.arbitrate && section.rule != HODL,
         valuation: match section.valuation {
             config::Valuation::Auto => gradpool_pools::Valuation::Auto,
@@ -384,6 +385,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
             noise_trader_ratio: section.noise_trader_ratio,
             protocol_fee_share: section.protocol_fee_share,
             pairs_only: section.arbitrage == config::Arbitrage::Pairwise,
+            dynamic_form: section.compat.dynamic_protocol_fees,
         },
     };
     Ok(Pool::new(strategy, settings)?)

@@ -318,4 +318,7 @@ pub struct PoolCompat {
     pub scalar_gain_offset: bool,
     /// The rule min_variance sees one update into the future (T2.1).
     pub min_variance_lookahead: bool,
+    /// Where costs change from row to row, noise traders' income is not lessened by the protocol's share, and the protocol
+    /// takes its fees at the end of a row (T4.4).
+    pub dynamic_protocol_fees: bool,
 }

@@ -203,7 +203,7 @@ fn pool(
         valuation: if fused { Valuation::Auto } else { Valuation::StepByStep },
         alternative_decay: group.boolean("use_alt_lamb", false)?,
         pre_exponent_scaling: group.boolean("use_pre_exp_scaling", true)?,
-        largest_index_weight: if rule.base() == "index_market_cap" {
+        largest_index_weight: if rule.is_any_of(&["index_market_cap", "hodling_index_market_cap"]) {
             group.optional_number("cap_weights")?
         } else {
             None
