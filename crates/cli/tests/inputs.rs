@@ -1,17 +1,20 @@
 //! Files of what changes from row to row around the pool: that they arrive, replace constants, identify a run, and are said.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::format_push_string)]
 
+#[path = "support/golden.rs"]
+mod golden;
 mod support;
 
 use std::path::Path;
 
+use golden::{Golden, assert_close, numbers};
 use gradpool_cli::EXIT_DONE;
 use gradpool_cli::config::{Loaded, Overrides, Source, load};
 use gradpool_cli::setup::Setup;
-use gradpool_market::{DAY_MS, parse_time};
+use gradpool_market::{DAY_MS, MINUTE_MS, parse_time};
 use gradpool_pools::{RowInputs, UserTrade};
-use serde_json::json;
-use support::{COMPLETE, Outcome, gradpool};
+use serde_json::{Value, json};
+use support::{COMPLETE, Outcome, gradpool, shared};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/daily");
 const PARAMS: &str = r#"{"log_k": 4, "logit_lamb": 2, "initial_weights_logits": [1, 1]}"#;
@@ -284,4 +287,62 @@ fn a_day_counts_from_its_own_row() {
     let setup = project.setup(&[]);
     let supply = inputs(&setup).lp_supply.as_ref();
     assert_eq!([at(&setup, supply, "2018-04-01"), at(&setup, supply, "2018-04-02")], [1.0, 2.0]);
+}
+
+/// The series of a golden case as files: an observation at each change, from the first simulated row on.
+fn files_of(case: &Golden, project: &Project) -> Vec<String> {
+    let start = parse_time(case.json["run_fingerprint"]["startDateString"].as_str().unwrap()).unwrap();
+    let steps = case.json["n_steps"].as_u64().unwrap() as usize;
+    let time = |step: usize| start + step as i64 * MINUTE_MS;
+    let given = case.json["dynamic"].as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+    let text = |kind: &str, given: &Value| {
+        if let Some(trades) = given.as_array() {
+            let token = |index: &Value| &case.json["tokens_sorted"][index.as_u64().unwrap() as usize];
+            let row = |trade: &Value| {
+                let (time, amount) = (time(trade[0].as_u64().unwrap() as usize), &trade[3]);
+                format!("{time},{},{},{amount}\n", token(&trade[1]), token(&trade[2]))
+            };
+            return trades
+                .iter()
+                .fold("unix,token_in,token_out,amount_in\n".to_owned(), |text, trade| text + &row(trade));
+        }
+        let (values, hold) = (numbers(&given["values"]), given["hold"].as_u64().unwrap() as usize);
+        let column = if kind == "gas_cost" { "USD" } else { kind };
+        let changes = (0..steps.div_ceil(hold)).map(|change| (time(change * hold), values[change % values.len()]));
+        changes.fold(format!("unix,{column}\n"), |text, (time, value)| format!("{text}{time},{value}\n"))
+    };
+    given
+        .map(|(kind, given)| {
+            project.write(&format!("{kind}.csv"), &text(kind, given));
+            format!("{kind}={}", project.path(&format!("{kind}.csv")))
+        })
+        .collect()
+}
+
+/// To 1e-8: where nobody gains by a trade the reference tosses a coin (T4.1).
+#[test]
+fn the_reference_systems_numbers_come_out_of_files() {
+    let Some(folder) = shared("golden") else { return };
+    let protocol = ["--set", "pool.compat.dynamic_protocol_fees=true"];
+    for (name, set) in [
+        ("mom_dynamic", &[][..]),
+        ("mom_dynamic_lp", &[]),
+        ("mom_dynamic_trades", &[]),
+        ("mom_dynamic_noise_split", &protocol),
+    ] {
+        let (case, project) = (Golden::load(&folder, name), Project::new(""));
+        let (config, prices) = (case.path.display().to_string(), case.prices.display().to_string());
+        let files = files_of(&case, &project);
+        let options = files.iter().flat_map(|file| ["--input", file]).chain(["--set", "pool.arbitrage=pairwise"]);
+        for path in ["scan", "stream"] {
+            let fixed = ["simulate", &config, "--params", &config, "--data", &prices, "--path", path, "--json"];
+            let outcome = gradpool(fixed.into_iter().chain(options.clone()).chain(set.iter().copied()));
+            assert_eq!(outcome.code, EXIT_DONE, "{name}: {}", outcome.stderr);
+            for key in ["final_value", "final_reserves"] {
+                let (found, expected) = (numbers(&outcome.json()[key]), numbers(&case.json[key]));
+                assert_close(&format!("{name} {path} {key}"), &found, &expected, 1e-8, 0.0);
+            }
+            assert!(!outcome.stderr.contains("warning: "), "{name}: {}", outcome.stderr);
+        }
+    }
 }
