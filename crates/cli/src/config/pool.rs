@@ -4,6 +4,8 @@ use gradpool_strategy::rules;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::InputsSection;
+
 /// The rule whose parts are in `pool.blend`.
 pub(crate) const COMPOSITE: &str = "composite";
 
@@ -75,6 +77,9 @@ pub struct PoolSection {
     /// parameters, else "fixed".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<InitialWeights>,
+    /// Files of what changes from row to row around the pool.
+    #[serde(skip_serializing_if = "InputsSection::is_empty")]
+    pub inputs: InputsSection,
     /// Limits of the weights per asset.
     #[serde(skip_serializing_if = "WeightBounds::is_absent")]
     pub bounds: WeightBounds,
@@ -113,6 +118,7 @@ impl Default for PoolSection {
             blend: Vec::new(),
             ensemble: EnsembleSection::default(),
             initial_weights: None,
+            inputs: InputsSection::default(),
             bounds: WeightBounds::default(),
             compat: PoolCompat::default(),
         }
