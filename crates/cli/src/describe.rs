@@ -1,7 +1,9 @@
 //! What several commands say in the same words: the pool, prices that were filled, numbers in tables.
 
 use gradpool_ops::Costs;
+use gradpool_ops::arbitrage::Trading;
 use gradpool_pools::RowInputs;
+use gradpool_strategy::fees::FeeForm;
 
 use crate::config::ResolvedConfig;
 use crate::output::Output;
@@ -64,18 +66,25 @@ pub fn pool(setup: &Setup) -> String {
         return format!("{nobody}{others}{supply}");
     }
     let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
-    format!("{}, arbitraged every {minutes} min{others}{supply}", costs(&settings.costs, inputs))
+    let fee = match setup.strategy().settings().fee.form {
+        FeeForm::Fixed => None,
+        FeeForm::Learned => Some("trained fee"),
+        FeeForm::Volatility => Some("trained fee that follows volatility"),
+        FeeForm::Momentum => Some("trained fee that follows momentum"),
+    };
+    format!("{}, arbitraged every {minutes} min{others}{supply}", costs(&settings.costs, inputs, fee))
 }
 
 /// What trading costs, in words.
-fn costs(costs: &Costs, inputs: &RowInputs) -> String {
+fn costs(costs: &Costs, inputs: &RowInputs, trained_fee: Option<&str>) -> String {
     let [fees, gas_cost, arbitrage_fee] = [
         (costs.fee_rate, &inputs.fee_rate),
         (costs.gas_cost, &inputs.gas_cost),
         (costs.arbitrage_fee, &inputs.arbitrage_fee),
     ]
     .map(|(constant, series)| Span::of(constant, series.as_deref()));
-    let mut parts = vec![if fees.most > 0.0 { format!("fee {} %", fees.percent()) } else { "no fees".to_owned() }];
+    let fee = if fees.most > 0.0 { format!("fee {} %", fees.percent()) } else { "no fees".to_owned() };
+    let mut parts = vec![trained_fee.map_or(fee, str::to_owned)];
     if gas_cost.most > 0.0 {
         parts.push(format!("gas {} per arbitrage", gas_cost.text()));
     }
@@ -122,6 +131,21 @@ impl Span {
         let percent = |rate: f64| (rate * 1e12).round() / 1e10;
         Self { least: percent(self.least), most: percent(self.most) }.text()
     }
+}
+
+/// What trading did, a row per number.
+pub fn trading(trading: &Trading) -> Vec<Vec<String>> {
+    let counts = [("arbitrages", trading.arbitrages), ("trades of others", trading.user_trades)];
+    let amounts = [
+        ("volume", trading.volume),
+        ("fee income", trading.fee_income),
+        ("protocol fees", trading.protocol_fees),
+        ("loss to arbitrage, gross of fees", trading.arbitrage_loss_gross),
+        ("loss to arbitrage, net of fees", trading.arbitrage_loss_net),
+        ("gas paid by arbitrageurs", trading.gas_paid),
+    ];
+    let counts = counts.map(|(name, count)| vec![name.to_owned(), count.to_string()]);
+    counts.into_iter().chain(amounts.map(|(name, amount)| vec![name.to_owned(), format!("{amount:.2}")])).collect()
 }
 
 /// A number with six significant digits.

@@ -207,6 +207,8 @@ impl Setup {
                     raw_width: of_set(&section.raw_width, set),
                     raw_exponents: of_set(&section.raw_exponents, set),
                     pre_exp_scaling: of_set(&section.pre_exp_scaling, set),
+                    fee_slope: section.fee_slope,
+                    fee_memory_days: section.fee_memory_days,
                     scalar: section.scalar,
                 };
                 Ok(initial.values(rule, settings)?)
@@ -347,6 +349,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         straight_through_limits: section.straight_through_weight_limits,
         straight_through_cap: section.straight_through_speed_cap,
         bounds,
+        fee: gradpool_strategy::fees::FeeSettings { form: section.fee_form.into(), rate: section.fee_rate },
         initial_weights: if learned {
             gradpool_strategy::InitialWeights::Learned
         } else {

@@ -61,6 +61,15 @@ impl PricedHistory {
         self.coarse.prices.dtype()
     }
 
+    /// Coarse rows on the device of the parameters.
+    fn coarse_beside(&self, parameters: &ParameterSets) -> CoarseSeries {
+        let device = parameters.leaves.values().next().map_or_else(|| self.device(), Tensor::device);
+        CoarseSeries {
+            prices: on_device(&self.coarse.prices, &device),
+            supplies: self.coarse.supplies.as_ref().map(|supplies| on_device(supplies, &device)),
+        }
+    }
+
     /// All prices `[rows, assets]`, row-major.
     fn shared_prices(&self) -> Arc<[f64]> {
         Arc::clone(self.flat.get_or_init(|| self.prices.prices().into()))
@@ -112,7 +121,7 @@ impl Pool {
 
     /// Whether the pool is arbitraged at all rows and nothing costs anything, so that its value shares are its weights.
     pub fn holds_its_weights(&self, history: &PricedHistory) -> bool {
-        self.settings.holds_its_weights() && history.inputs.is_empty()
+        self.settings.holds_its_weights() && history.inputs.is_empty() && !self.strategy.settings().fee.is_trained()
     }
 
     /// The same pool with its value computed in another way.
@@ -178,6 +187,9 @@ impl Pool {
             let reason = "users cannot trade with a pool that rests while its weights do";
             return Err(PoolError::Plan(reason.into()));
         }
+        if self.strategy.settings().fee.is_trained() && inputs.fee_rate.is_some() {
+            return Err(PoolError::Plan("a fee that is part of the strategy cannot be a series too".into()));
+        }
         history.inputs = inputs;
         Ok(history)
     }
@@ -187,12 +199,21 @@ impl Pool {
     /// # Errors
     /// [`PoolError::Strategy`] if the rule needs supplies that the history does not have.
     pub fn rule_outputs(&self, history: &PricedHistory, parameters: &ParameterSets) -> Result<Tensor<3>, PoolError> {
-        let device = parameters.leaves.values().next().map_or_else(|| history.device(), Tensor::device);
-        let coarse = CoarseSeries {
-            prices: on_device(&history.coarse.prices, &device),
-            supplies: history.coarse.supplies.as_ref().map(|supplies| on_device(supplies, &device)),
-        };
-        Ok(self.strategy.rule_outputs(parameters, &coarse)?)
+        Ok(self.strategy.rule_outputs(parameters, &history.coarse_beside(parameters))?)
+    }
+
+    /// Fee rates that are part of the strategy, `[sets * windows, intervals]`: one per update interval of each window, or
+    /// one column for a fee that does not change; `None` where the fee is a setting of the pool.
+    ///
+    /// # Errors
+    /// [`PoolError::Strategy`] if the fee looks at prices that a window does not have before it.
+    pub fn fees(
+        &self,
+        history: &PricedHistory,
+        parameters: &ParameterSets,
+        windows: &Windows,
+    ) -> Result<Option<Tensor<2>>, PoolError> {
+        Ok(self.strategy.fees(parameters, &history.coarse_beside(parameters), windows)?)
     }
 
     /// Runs every parameter set over every window and returns values at `samples`, rows of the window in rising order.
@@ -227,7 +248,11 @@ impl Pool {
         } else if self.settings.forgets_drift && self.settings.costs.are_none() {
             Some(self.forgetful_reserves(history, &positions, &initial_reserves, windows, samples))
         } else if self.settings.arbitrate {
-            Some(self.traded_reserves(history, &positions, &initial_reserves, windows, samples)?)
+            let fees = match self.fees(history, parameters, windows)? {
+                Some(fees) => fees,
+                None => initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate,
+            };
+            Some(self.traded_reserves(history, &positions, &initial_reserves, fees, windows, samples)?)
         } else {
             let [batch, assets] = initial_reserves.dims();
             Some(initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets]))
@@ -285,6 +310,7 @@ impl Pool {
         history: &PricedHistory,
         positions: &Tensor<3>,
         initial_reserves: &Tensor<2>,
+        fees: Tensor<2>,
         windows: &Windows,
         samples: &[usize],
     ) -> Result<Tensor<3>, PoolError> {
@@ -296,16 +322,15 @@ impl Pool {
         visits.dedup();
         let picked: Vec<usize> =
             samples.iter().map(|row| visits.partition_point(|visit| *visit < row / layout.stride)).collect();
-        let [batch, _, assets] = positions.dims();
+        let assets = positions.dims()[2];
         let prices = history.shared_prices();
         let starts = windows.starts.clone();
         let plan = ArbitragePlan::new(layout, starts, assets, prices, visits.clone(), self.settings.costs)
             .and_then(|plan| plan.with_inputs(history.inputs.clone()));
-        let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?;
+        let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?.with_fee_rows(layout.block_rows);
         if self.settings.rests_with_weights {
             plan = plan.resting_with_weights();
         }
-        let fees = Tensor::full([batch, 1], self.settings.costs.fee_rate, (&positions.device(), positions.dtype()));
         let reserves = arbitrage(positions.clone(), initial_reserves.clone(), fees, &Arc::new(plan));
         Ok(if picked.len() == visits.len() { reserves } else { pick(reserves, picked.into_iter()) })
     }

@@ -20,6 +20,8 @@ pub struct PoolSection {
     pub initial_value: f64,
     /// Swap fee as a fraction of the amount paid in (0.003 is 0.3 %).
     pub fee_rate: f64,
+    /// Where the swap fee comes from; one that is trained starts at `fee_rate`.
+    pub fee_form: FeeForm,
     /// Cost of one arbitrage, in the currency of the prices.
     pub gas_cost: f64,
     /// The arbitrageur's own cost as a fraction of what changes hands; both ways of a trade count by half.
@@ -93,6 +95,7 @@ impl Default for PoolSection {
             rule: "momentum".to_owned(),
             initial_value: 1e6,
             fee_rate: 0.0,
+            fee_form: FeeForm::Fixed,
             gas_cost: 0.0,
             arbitrage_fee: 0.0,
             noise_trader_ratio: 0.0,
@@ -121,6 +124,32 @@ impl Default for PoolSection {
             inputs: InputsSection::default(),
             bounds: WeightBounds::default(),
             compat: PoolCompat::default(),
+        }
+    }
+}
+
+/// Where the swap fee comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FeeForm {
+    /// `pool.fee_rate`, or a series of `[pool.inputs]`.
+    #[default]
+    Fixed,
+    /// A parameter.
+    Learned,
+    /// Parameters and the volatility of prices: a constant part, and one that grows with it.
+    Volatility,
+    /// Parameters and the momentum of prices, up or down.
+    Momentum,
+}
+
+impl From<FeeForm> for gradpool_strategy::fees::FeeForm {
+    fn from(form: FeeForm) -> Self {
+        match form {
+            FeeForm::Fixed => Self::Fixed,
+            FeeForm::Learned => Self::Learned,
+            FeeForm::Volatility => Self::Volatility,
+            FeeForm::Momentum => Self::Momentum,
         }
     }
 }

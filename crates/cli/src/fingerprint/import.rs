@@ -276,6 +276,7 @@ fn initial(group: &Group<'_>, tokens: &Tokens) -> Result<InitialSection, ConfigE
         raw_exponents: per_asset("initial_raw_exponents", 0.0)?,
         pre_exp_scaling: per_asset("initial_pre_exp_scaling", 0.5)?,
         scalar: false,
+        ..InitialSection::default()
     })
 }
 

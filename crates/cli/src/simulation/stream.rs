@@ -9,8 +9,10 @@ impl Simulation<'_> {
         let mut state = strategy.start();
         strategy.warm_up(&mut state, (0..self.rows.start).map(|row| self.observation(row)));
         let mut weights = Vec::with_capacity(self.prices().len());
+        let mut fees = Vec::new();
         for row in self.rows.clone() {
             weights.extend(strategy.step(&mut state, self.observation(row)));
+            fees.extend(state.fee_rate);
         }
         let experiment = &self.setup.experiment;
         let assets = self.setup.strategy().settings().assets;
@@ -21,7 +23,7 @@ impl Simulation<'_> {
             let reserves = self.reserves_of_weights(&weights, &values);
             return Ok(Simulated { weights, reserves, values });
         }
-        let (reserves, _) = self.trade(&weights)?;
+        let (reserves, _) = self.trade(&weights, &fees)?;
         let worth = |(reserves, prices): (&[f64], &[f64])| {
             reserves.iter().zip(prices).map(|(reserve, price)| reserve * price).sum::<f64>()
         };
