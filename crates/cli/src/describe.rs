@@ -1,6 +1,7 @@
 //! What several commands say in the same words: the pool, prices that were filled, numbers in tables.
 
 use gradpool_ops::Costs;
+use gradpool_pools::{PoolKind, Rebalanced};
 
 use crate::config::ResolvedConfig;
 use crate::output::Output;
@@ -25,6 +26,15 @@ pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
         if !stale.is_empty() {
             let (all, stale) = (supplies.rows(), stale.join(", "));
             output.warn(format!("circulating supplies of {all} rows are older than 7 days: {stale}"));
+        }
+    }
+    if let Some(spreads) = setup.experiment.history().spreads() {
+        let named = spreads.undefined_days().iter().zip(spreads.assets());
+        let undefined: Vec<String> =
+            named.filter(|(days, _)| **days > 0).map(|(days, asset)| format!("{days} of {asset}")).collect();
+        if !undefined.is_empty() {
+            let undefined = undefined.join(", ");
+            output.warn(format!("on some days the bars show no bid-ask spread, and none is paid: {undefined}"));
         }
     }
     let periods = &setup.periods;
@@ -55,7 +65,26 @@ pub fn pool(setup: &Setup) -> String {
         return "nobody trades against it".to_owned();
     }
     let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
-    format!("{}, arbitraged every {minutes} min", costs(&settings.costs))
+    match settings.kind {
+        PoolKind::Weighted => format!("{}, arbitraged every {minutes} min", costs(&settings.costs)),
+        PoolKind::Rebalanced(portfolio) => rebalanced(portfolio, &settings.costs, minutes),
+    }
+}
+
+/// A portfolio on a market, in words.
+fn rebalanced(portfolio: Rebalanced, costs: &Costs, minutes: f64) -> String {
+    let mut parts = vec![match costs.fee_rate {
+        0.0 => "no fees".to_owned(),
+        rate => fee(rate),
+    }];
+    if portfolio.pays_spreads() {
+        parts.push("half the spread".to_owned());
+    }
+    if let Rebalanced::TraditionalIndex { annual_streaming_fee } = portfolio {
+        parts.push(format!("{} % a year to the manager", percent(annual_streaming_fee)));
+    }
+    let held = if portfolio.always_rebalances() { "" } else { " while weights move" };
+    format!("{}, rebalanced on a market every {minutes} min{held}", parts.join(", "))
 }
 
 /// What trading costs, in words.
@@ -84,9 +113,12 @@ fn costs(costs: &Costs) -> String {
 
 /// A fee rate in words.
 pub fn fee(rate: f64) -> String {
-    // Ten digits: a rate of 0.003 is 0.3 %, not 0.30000000000000004 %.
-    let percent = (rate * 1e12).round() / 1e10;
-    format!("fee {percent} %")
+    format!("fee {} %", percent(rate))
+}
+
+/// A hundred times a rate to ten digits: 0.003 is 0.3 %, not 0.30000000000000004 %.
+fn percent(rate: f64) -> f64 {
+    (rate * 1e12).round() / 1e10
 }
 
 /// A number with six significant digits.

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use burn::tensor::{DType, Device};
-use gradpool_market::{MINUTE_MS, PeriodSpec, Periods, PriceTable, load_range, load_supplies, parse_time};
+use gradpool_market::{
+    MINUTE_MS, PeriodSpec, Periods, PriceTable, load_range, load_spreads, load_supplies, parse_time,
+};
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings};
 use gradpool_strategy::{InitialSettings, ParameterValues, Rule, Strategy, StrategySettings};
@@ -97,15 +99,24 @@ impl Setup {
             let supplies = load_supplies(&market_caps(config)?, table.assets(), *table.grid())?;
             experiment = experiment.with_supplies(supplies)?;
         }
+        if kind::pays_spreads(&experiment.pool().settings().kind) {
+            let spreads = load_spreads(&config.data.source(), *experiment.history().prices().grid())?;
+            experiment = experiment.with_spreads(spreads)?;
+        }
         Ok(Self { prices, periods, experiment, parts, device, dtype })
     }
 
-    /// A hash of the data that decide numbers: the prices, and circulating supplies where the rule looks at them.
+    /// A hash of the data that decide numbers: the prices, and what the pool looks at beside them.
     pub fn data_hash(&self) -> String {
-        let prices = self.prices.content_hash();
-        let Some(supplies) = self.experiment.history().supplies() else { return prices };
+        let (prices, history) = (self.prices.content_hash(), self.experiment.history());
+        let supplies = history.supplies().map(gradpool_market::SupplyTable::supplies);
+        let spreads = history.spreads().map(gradpool_market::SpreadTable::spreads);
+        if supplies.is_none() && spreads.is_none() {
+            return prices;
+        }
         let mut hasher = Sha256::new_with_prefix(prices);
-        supplies.supplies().iter().for_each(|supply| hasher.update(supply.to_le_bytes()));
+        let beside = supplies.into_iter().chain(spreads).flatten();
+        beside.for_each(|number| hasher.update(number.to_le_bytes()));
         hexadecimal(&hasher.finalize())
     }
 

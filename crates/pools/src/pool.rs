@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_market::{PriceTable, SupplyTable};
+use gradpool_market::{PriceTable, SpreadTable, SupplyTable};
 use gradpool_ops::arbitrage::{ArbitragePlan, RowInputs, arbitrage};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
@@ -14,7 +14,7 @@ use crate::error::PoolError;
 use crate::layout::{has_closed_form, segments, visited};
 use crate::log_prices::LogPrices;
 use crate::run::PoolRun;
-use crate::settings::{PoolSettings, Valuation};
+use crate::settings::{PoolKind, PoolSettings, Valuation};
 
 /// A strategy and the pool around it.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub struct Pool {
 pub struct PricedHistory {
     prices: Arc<PriceTable>,
     supplies: Option<Arc<SupplyTable>>,
+    spreads: Option<Arc<SpreadTable>>,
     inputs: RowInputs,
     logs: LogPrices,
     coarse: CoarseSeries,
@@ -46,6 +47,11 @@ impl PricedHistory {
         self.supplies.as_deref()
     }
 
+    /// Bid-ask spreads, where they are known.
+    pub fn spreads(&self) -> Option<&SpreadTable> {
+        self.spreads.as_deref()
+    }
+
     /// Series of fees and other costs, and trades of others, where there are any.
     pub fn inputs(&self) -> &RowInputs {
         &self.inputs
@@ -62,7 +68,7 @@ impl PricedHistory {
     }
 
     /// All prices `[rows, assets]`, row-major.
-    fn shared_prices(&self) -> Arc<[f64]> {
+    pub(crate) fn shared_prices(&self) -> Arc<[f64]> {
         Arc::clone(self.flat.get_or_init(|| self.prices.prices().into()))
     }
 
@@ -133,6 +139,7 @@ impl Pool {
         Ok(PricedHistory {
             prices,
             supplies: None,
+            spreads: None,
             inputs: RowInputs::default(),
             logs,
             coarse: CoarseSeries::of_prices(coarse),
@@ -159,6 +166,26 @@ impl Pool {
         let coarse = self.strategy.coarse_rows(supplies.supplies(), &history.device(), history.dtype());
         history.coarse.supplies = Some(coarse);
         history.supplies = Some(supplies);
+        Ok(history)
+    }
+
+    /// Adds bid-ask spreads, for portfolios that pay them.
+    ///
+    /// # Errors
+    /// [`PoolError::Spreads`] if they are not those of the same assets at the same rows.
+    pub fn with_spreads(
+        &self,
+        mut history: PricedHistory,
+        spreads: Arc<SpreadTable>,
+    ) -> Result<PricedHistory, PoolError> {
+        let prices = &history.prices;
+        if spreads.assets() != prices.assets() || spreads.grid() != prices.grid() {
+            return Err(PoolError::Spreads {
+                spreads: format!("{} rows of {}", spreads.grid().rows, spreads.assets().join(", ")),
+                prices: format!("{} rows of {}", prices.rows(), prices.assets().join(", ")),
+            });
+        }
+        history.spreads = Some(spreads);
         Ok(history)
     }
 
@@ -212,22 +239,8 @@ impl Pool {
         let last_prices = history.rows_of(sets, windows.starts.iter().map(|start| start + windows.rows - 1), &device);
         let layout = self.path_layout(windows);
         let first_weights = interpolated(&positions, &PathLayout { rows: 1, stride: 1, ..layout });
-        let initial_reserves = first_weights * self.settings.initial_value / first_prices.clone();
-        let reserves = if self.settings.holds_its_weights() {
-            None
-        } else if self.settings.arbitrate {
-            Some(self.traded_reserves(history, &positions, &initial_reserves, windows, samples)?)
-        } else {
-            let [batch, assets] = initial_reserves.dims();
-            Some(initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets]))
-        };
-        let values = match &reserves {
-            None => self.arbitraged_values(history, &positions, windows, samples)?,
-            Some(reserves) => {
-                let prices = history.prices_at(reserves, windows, samples);
-                (prices * reserves.clone()).sum_dim(2).squeeze_dim(2)
-            }
-        };
+        let initial_reserves = first_weights * self.value_at_first_row() / first_prices.clone();
+        let (values, reserves) = self.valued(history, &positions, &initial_reserves, windows, samples)?;
         Ok(PoolRun {
             values,
             reserves,
@@ -239,6 +252,33 @@ impl Pool {
             windows: windows.clone(),
             layout,
         })
+    }
+
+    /// Values `[sets * windows, samples]`, and reserves `[sets * windows, samples, assets]` unless they follow from the weights.
+    pub(crate) fn valued(
+        &self,
+        history: &PricedHistory,
+        positions: &Tensor<3>,
+        initial_reserves: &Tensor<2>,
+        windows: &Windows,
+        samples: &[usize],
+    ) -> Result<(Tensor<2>, Option<Tensor<3>>), PoolError> {
+        if self.settings.holds_its_weights() {
+            return Ok((self.arbitraged_values(history, positions, windows, samples)?, None));
+        }
+        let reserves = match self.settings.kind {
+            PoolKind::Rebalanced(kind) => self.rebalanced_reserves(kind, history, positions, windows, samples)?,
+            PoolKind::Weighted if self.settings.arbitrate => {
+                self.traded_reserves(history, positions, initial_reserves, windows, samples)?
+            }
+            PoolKind::Weighted => {
+                let [batch, assets] = initial_reserves.dims();
+                initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets])
+            }
+        };
+        let prices = history.prices_at(&reserves, windows, samples);
+        let values = (prices * reserves.clone()).sum_dim(2).squeeze_dim(2);
+        Ok((values, Some(reserves)))
     }
 
     /// How the rows of a window lie in update intervals.
@@ -313,7 +353,9 @@ impl Pool {
             // Where most rows are wanted, one pass over them costs less than as many segments.
             (Valuation::Auto, None) => visits.len() * 2 < layout.visited(),
         };
-        let log_growth = if closed {
+        let log_growth = if let PoolKind::Rebalanced(kind) = self.settings.kind {
+            self.rebalanced_growth(kind, history, positions, windows, &visits)?
+        } else if closed {
             self.closed_form(history, positions, windows, &visits)?
         } else {
             let all = self.step_by_step(history, positions, windows)?;

@@ -1,7 +1,9 @@
 //! The pool as a keeper and arbitrageurs would run it: weights from the streaming strategy row by row, value from them by
-//! the recursion of spec 04 sec. 4.2, independent of the tensor operations that the other ways share.
+//! the recursions of spec 04, independent of the tensor operations that the other ways share.
 
 use gradpool_ops::arbitrage::Arbitrageur;
+
+use gradpool_pools::PoolKind;
 
 use super::{Simulated, Simulation};
 
@@ -16,6 +18,10 @@ impl Simulation<'_> {
         }
         let settings = self.setup.experiment.pool().settings();
         let assets = self.setup.strategy().settings().assets;
+        if let PoolKind::Rebalanced(portfolio) = settings.kind {
+            let reserves = self.rebalanced_reserves(portfolio, &weights)?;
+            return Ok(self.with_values(weights, reserves));
+        }
         if settings.holds_its_weights() {
             let stride = settings.arbitrage_interval_rows;
             let values = values(&weights, self.prices(), assets, stride, settings.initial_value);
@@ -23,11 +29,16 @@ impl Simulation<'_> {
             return Ok(Simulated { weights, reserves, values });
         }
         let reserves = self.traded_reserves(&weights)?;
+        Ok(self.with_values(weights, reserves))
+    }
+
+    fn with_values(&self, weights: Vec<f64>, reserves: Vec<f64>) -> Simulated {
+        let assets = self.setup.strategy().settings().assets;
         let worth = |(reserves, prices): (&[f64], &[f64])| {
             reserves.iter().zip(prices).map(|(reserve, price)| reserve * price).sum::<f64>()
         };
         let values = reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
-        Ok(Simulated { weights, reserves, values })
+        Simulated { weights, reserves, values }
     }
 
     /// Reserves at every row of a pool that trades with costs, or not at all, one arbitrage after another.

@@ -15,6 +15,7 @@ mod mean_reversion_channel;
 mod min_variance;
 mod momentum;
 mod power_channel;
+mod traditional_index;
 
 pub use constant::Constant;
 pub use difference_momentum::DifferenceMomentum;
@@ -23,6 +24,7 @@ pub use mean_reversion_channel::{MeanReversionChannel, TripleThreat};
 pub use min_variance::{Covariance, MinVariance};
 pub use momentum::{AntiMomentum, Momentum};
 pub use power_channel::PowerChannel;
+pub use traditional_index::TraditionalIndex;
 
 /// What some rules are told besides their parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +50,7 @@ pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
         Arc::new(DifferenceMomentum),
         Arc::new(MinVariance { covariance: options.covariance }),
         Arc::new(IndexMarketCap { largest_weight: options.largest_index_weight }),
+        Arc::new(TraditionalIndex(IndexMarketCap { largest_weight: options.largest_index_weight })),
         Arc::new(Constant::BALANCER),
         Arc::new(Constant::HODL),
     ]

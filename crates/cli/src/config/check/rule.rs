@@ -1,6 +1,6 @@
 //! Checks of the rule, of rules made of rules, and of bounds.
 
-use gradpool_strategy::rules::{self, RuleOptions};
+use gradpool_strategy::rules::{self, RuleOptions, TraditionalIndex};
 
 use super::super::keys::nearest_name;
 use super::super::pool::COMPOSITE;
@@ -8,7 +8,7 @@ use super::super::{BoundsForm, Covariance, RunConfig};
 use super::{Checked, Checker};
 
 /// Pools of spec 10 sec. 1.4 that are to come, so that their names are not called misspellings.
-const LATER: [&str; 5] = ["hodling_index_market_cap", "trad_hodling_index_market_cap", "cow", "gyroscope", "reclamm"];
+const LATER: [&str; 4] = ["hodling_index_market_cap", "cow", "gyroscope", "reclamm"];
 
 const MIN_VARIANCE: &str = "min_variance";
 const INDEX_MARKET_CAP: &str = "index_market_cap";
@@ -21,7 +21,8 @@ impl Checker<'_> {
             self.rule_name("pool.rule", rule)?;
         }
         self.option_of("pool.covariance", pool.covariance != Covariance::Diagonal, rule, MIN_VARIANCE)?;
-        self.option_of("pool.largest_index_weight", pool.largest_index_weight.is_some(), rule, INDEX_MARKET_CAP)?;
+        let index = if rule == TraditionalIndex::NAME { INDEX_MARKET_CAP } else { rule };
+        self.option_of("pool.largest_index_weight", pool.largest_index_weight.is_some(), index, INDEX_MARKET_CAP)?;
         self.index_weight("pool.largest_index_weight", pool.largest_index_weight, config)?;
         let lookahead = pool.compat.min_variance_lookahead;
         self.option_of("pool.compat.min_variance_lookahead", lookahead, rule, MIN_VARIANCE)?;
