@@ -39,11 +39,15 @@ fn lvr_mom() {
     check("lvr_mom", &[], |case| case);
 }
 
-/// The reference's weights sum to one less two roundings, and each of 14 400 rows multiplies its value by that sum: 2e-12 in all. The
-/// annualised growth over holding raises it to the power 36, and the return is a twentieth of the growth.
+/// The reference's weights sum to one less 1.1e-16, and each of 14 400 rows multiplies its value by that sum twice: 3e-12 in all. An
+/// annualised growth over holding raises it to the power 36, and the return is a small part of that growth.
 #[test]
 fn lvr_balancer_zero() {
-    check("lvr_balancer_zero", &[Metric::AnnualisedReturnsOverHodl, Metric::AnnualisedReturnsOverUniformHodl], |case| case);
+    check(
+        "lvr_balancer_zero",
+        &[Metric::AnnualisedReturnsOverHodl, Metric::AnnualisedReturnsOverUniformHodl],
+        |case| case,
+    );
 }
 
 /// The reference takes the spreads of the days that stand as far from the start of the file as the window from the start of its
