@@ -111,7 +111,9 @@ fn every_cost_lowers_the_value() {
 #[test]
 fn rebalancing_every_few_rows_is_rebalancing_on_coarser_prices() {
     for kind in [Rebalanced::Lvr, Rebalanced::Rvr] {
-        let fine = with_fee(market(Momentum, PoolKind::Rebalanced(kind), 6), 0.001);
+        let mut fine = with_fee(market(Momentum, PoolKind::Rebalanced(kind), 6), 0.001);
+        // The cap on the speed of weights has a guard per row.
+        fine.settings.maximum_change_per_row = 1.0;
         let mut coarse = fine.clone();
         let columns: Vec<Vec<f64>> = fine
             .prices
@@ -122,7 +124,11 @@ fn rebalancing_every_few_rows_is_rebalancing_on_coarser_prices() {
         let grid = gradpool_market::Grid::new(fine.prices.grid().start_ms, 6 * 3_600_000, columns[0].len()).unwrap();
         coarse.prices = gradpool_market::PriceTable::from_columns(fine.prices.assets(), grid, &columns).unwrap();
         coarse.supplies = made_up_supplies(&coarse.prices);
-        coarse.settings = StrategySettings { interpolation_rows: 3, ..StrategySettings::daily(3, 360.0) };
+        coarse.settings = StrategySettings {
+            interpolation_rows: 3,
+            maximum_change_per_row: 1.0,
+            ..StrategySettings::daily(3, 360.0)
+        };
         coarse.windows = Windows { starts: vec![40, 50], rows: 83 };
         coarse.pool.arbitrage_interval_rows = 1;
         let fine_values = host(run(&fine, &(0..498).step_by(6).collect::<Vec<_>>()).values);
