@@ -11,7 +11,7 @@ use common::rule_laws::{Market, host, made_up_prices, made_up_supplies};
 use gradpool_market::{SpreadTable, Step};
 use gradpool_metrics::Metric;
 use gradpool_pools::{PoolError, PoolKind, PoolRun, PoolSettings, PricedHistory, Rebalanced, RowInputs, Valuation};
-use gradpool_strategy::rules::{Momentum, TraditionalIndex};
+use gradpool_strategy::rules::{IndexMarketCap, Momentum};
 use gradpool_strategy::{InitialSettings, Rule, StrategySettings, Windows};
 
 const FUND: Rebalanced = Rebalanced::TraditionalIndex { annual_streaming_fee: 0.04 };
@@ -141,7 +141,7 @@ fn rebalancing_every_few_rows_is_rebalancing_on_coarser_prices() {
 fn few_samples_are_those_of_all_rows_and_reserves_make_the_value() {
     for kind in [Rebalanced::Lvr, Rebalanced::Rvr, FUND] {
         for stride in [1, 5] {
-            let market = with_fee(market(TraditionalIndex::default(), PoolKind::Rebalanced(kind), stride), 0.003);
+            let market = with_fee(market(IndexMarketCap::default(), PoolKind::Rebalanced(kind), stride), 0.003);
             let all = run(&market, &market.every_row());
             let series = market.pool().dense_series(&history(&market), &all);
             let (reserves, prices) = (host(series.reserves), host(series.prices));
@@ -172,7 +172,7 @@ fn a_manager_takes_his_fee_in_a_year() {
     let days = 40.0 - 240.0 / 24.0;
     let value = |annual_streaming_fee| {
         let kind = Rebalanced::TraditionalIndex { annual_streaming_fee };
-        let mut market = market(TraditionalIndex::default(), PoolKind::Rebalanced(kind), 1);
+        let mut market = market(IndexMarketCap::default(), PoolKind::Rebalanced(kind), 1);
         market.windows = Windows::single(240, market.prices.rows() - 240);
         let spreads = vec![0.0; 120];
         let spreads = SpreadTable::from_days(market.prices.assets(), *market.prices.grid(), spreads).unwrap();

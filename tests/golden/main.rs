@@ -9,5 +9,6 @@ mod case;
 #[path = "../common/mod.rs"]
 mod common;
 mod fees;
+mod inputs;
 mod momentum;
 mod rules;

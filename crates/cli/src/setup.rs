@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use burn::tensor::{DType, Device};
 use gradpool_market::{
-    MINUTE_MS, PeriodSpec, Periods, PriceTable, load_range, load_spreads, load_supplies, parse_time,
+    MINUTE_MS, PeriodSpec, Periods, PriceTable, SpreadTable, SupplyTable, load_range, load_spreads, load_supplies,
+    parse_time,
 };
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings};
@@ -16,6 +17,7 @@ use gradpool_trainer::{Experiment, Goal, Objective, SamplingRange, TrainSettings
 use sha2::{Digest, Sha256};
 
 use crate::config::{self, DeviceKind, Precision, ResolvedConfig, hexadecimal};
+use crate::inputs;
 use crate::kind::{self, HODL};
 use crate::output::Hinted;
 use crate::rule::RuleParts;
@@ -38,6 +40,8 @@ pub struct Setup {
     pub device: Device,
     /// Number type of tensors.
     pub dtype: DType,
+    /// What the user may not expect of the files of `[pool.inputs]`, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Setup {
@@ -103,20 +107,25 @@ impl Setup {
             let spreads = load_spreads(&config.data.source(), *experiment.history().prices().grid())?;
             experiment = experiment.with_spreads(spreads)?;
         }
-        Ok(Self { prices, periods, experiment, parts, device, dtype })
+        let first_row = experiment.periods().train.start;
+        let (inputs, notes) = inputs::load(&config.pool, experiment.history().prices(), first_row)?;
+        experiment = experiment.with_inputs(inputs)?;
+        Ok(Self { prices, periods, experiment, parts, device, dtype, notes })
     }
 
-    /// A hash of the data that decide numbers: the prices, and what the pool looks at beside them.
+    /// A hash of the data that decide numbers: the prices, supplies and spreads where the pool looks at them, and what changes from
+    /// row to row around it.
     pub fn data_hash(&self) -> String {
         let (prices, history) = (self.prices.content_hash(), self.experiment.history());
-        let supplies = history.supplies().map(gradpool_market::SupplyTable::supplies);
-        let spreads = history.spreads().map(gradpool_market::SpreadTable::spreads);
-        if supplies.is_none() && spreads.is_none() {
+        let (supplies, spreads, inputs) = (history.supplies(), history.spreads(), history.inputs());
+        if supplies.is_none() && spreads.is_none() && inputs.is_empty() {
             return prices;
         }
         let mut hasher = Sha256::new_with_prefix(prices);
-        let beside = supplies.into_iter().chain(spreads).flatten();
-        beside.for_each(|number| hasher.update(number.to_le_bytes()));
+        let supplies = supplies.into_iter().flat_map(SupplyTable::supplies);
+        let spreads = spreads.into_iter().flat_map(SpreadTable::spreads);
+        supplies.chain(spreads).for_each(|number| hasher.update(number.to_le_bytes()));
+        inputs::hash(inputs, &mut hasher);
         hexadecimal(&hasher.finalize())
     }
 
@@ -370,6 +379,8 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         kind: kind::of(section),
         initial_value: section.initial_value,
         arbitrage_interval_rows,
+        rests_with_weights: kind::rests_with_weights(section),
+        forgets_drift: section.compat.hodling_forgets_drift,
         arbitrate: section.arbitrate && section.rule != HODL,
         valuation: match section.valuation {
             config::Valuation::Auto => gradpool_pools::Valuation::Auto,
@@ -383,6 +394,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
             noise_trader_ratio: section.noise_trader_ratio,
             protocol_fee_share: section.protocol_fee_share,
             pairs_only: section.arbitrage == config::Arbitrage::Pairwise,
+            dynamic_form: section.compat.dynamic_protocol_fees,
         },
     };
     Ok(Pool::new(strategy, settings)?)

@@ -115,6 +115,7 @@ fn what_has_no_effect_on_a_portfolio_is_refused() {
         (&["pool.benchmark=lvr", "pool.gas_cost=1"][..], "`pool.gas_cost` is 1"),
         (&["pool.benchmark=lvr", "pool.arbitrate=false"], "`pool.arbitrate` is false"),
         (&["pool.benchmark=rvr", "pool.rule=hodl"], "`pool.benchmark` = \"rvr\" is not available"),
+        (&["pool.benchmark=lvr", "pool.inputs.trades=trades.csv"], "`pool.inputs.trades` is given"),
         (&["pool.benchmark=lvl"], "unknown variant `lvl`"),
         (&["pool.annual_streaming_fee=0.1"], "`pool.annual_streaming_fee` has no effect on the rule \"momentum\""),
         (&[fund, "pool.annual_streaming_fee=1"], "`pool.annual_streaming_fee` is 1"),

@@ -48,7 +48,7 @@ fn every_golden_case_is_understood_whole() {
         assert!(config.period.inclusive_end, "{name}");
         assert_eq!(config.pool.arbitrage_fee, fingerprint["arb_fees"].as_f64().unwrap(), "{name}");
         assert_eq!(config.pool.gas_cost, fingerprint["gas_cost"].as_f64().unwrap(), "{name}");
-        let beyond = fingerprint["price_noise_sigma"] != json!(0.0) || fingerprint["do_trades"] == json!(true);
+        let beyond = fingerprint["price_noise_sigma"] != json!(0.0);
         assert!(!beyond || !report.unsupported.is_empty(), "{name}: something is ignored");
     }
 }
@@ -63,8 +63,7 @@ fn golden_cases_can_be_run_with_every_rule() {
     for (name, text) in golden("golden/cases") {
         let fingerprint = serde_json::from_str::<Value>(&text).unwrap()["run_fingerprint"].clone();
         let plain = fingerprint["rule"].as_str().unwrap().split("__").all(known)
-            && fingerprint["price_noise_sigma"] == json!(0.0)
-            && fingerprint["do_trades"] == json!(false);
+            && fingerprint["price_noise_sigma"] == json!(0.0);
         let source = Source::File(folder.as_ref().unwrap().join(format!("{name}.json")));
         match load(&source, &Overrides::default()) {
             Ok(loaded) => {
@@ -233,7 +232,6 @@ fn a_command_says_once_which_keys_have_no_effect_and_why_only_if_asked() {
 fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
     for (key, value) in [
         ("price_noise_sigma", json!(0.1)),
-        ("do_trades", json!(true)),
         ("subsidary_pools", json!([{ "rule": "hodl" }])),
         ("rule", json!("lvr__rvr__momentum")),
         ("rule", json!("delayed__momentum")),
@@ -284,6 +282,14 @@ fn costs_are_taken_over() {
     assert_eq!((pool.fee_rate, pool.protocol_fee_share, pool.gas_cost), (0.003, 0.25, 2.0));
     assert_eq!((pool.arbitrage_fee, pool.noise_trader_ratio), (0.0005, 1.5));
     assert_eq!((report.unsupported, report.dead_keys), (vec![], vec![]));
+}
+
+#[test]
+fn costs_that_need_fees_are_kept_for_a_series_of_them() {
+    let (config, report) = import(&json!({ "protocol_fee_split": 0.25, "noise_trader_ratio": 1.5, "do_trades": true }));
+    assert_eq!((config.pool.protocol_fee_share, config.pool.noise_trader_ratio), (0.25, 1.5));
+    assert_eq!((report.unsupported, report.dead_keys.len()), (vec![], 2));
+    assert!(report.notes[0].contains("`pool.inputs.trades`"), "{:?}", report.notes);
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl Experiment {
         windows: &Windows,
     ) -> Result<Tensor<1>, ExperimentError> {
         let penalty = self.goal.turnover_penalty;
-        let dense = penalty > 0.0 && !self.pool.shares_follow_lines();
+        let dense = penalty > 0.0 && !self.pool.shares_follow_lines(&self.history);
         let run = self.run(parameters, windows, &[metric], dense)?;
         let mut values = metric.evaluate(&self.series(&run))?;
         if penalty > 0.0 {
@@ -214,6 +214,9 @@ impl Experiment {
         });
         let objective = self.objective(&tracked, metric, windows)?;
         let values = objective.to_data().convert::<f64>().iter::<f64>().collect();
+        if parameters.leaves.keys().all(|leaf| strategy.is_frozen(leaf)) {
+            return Ok(ValueAndGradient { values, gradient: parameters.map(|_, leaf| leaf.zeros_like()) });
+        }
         let gradients = objective.sum().backward();
         let gradient = tracked.map(|leaf, tensor| {
             let found = if strategy.is_frozen(leaf) { None } else { tensor.grad(&gradients) };

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use gradpool_strategy::rules::TraditionalIndex;
 use serde_json::{Map, Value};
 
 use super::group::{Group, shortened};
@@ -13,6 +12,7 @@ use crate::config::{
     Interpolation, PerAsset, PeriodSection, Place, PoolSection, RunConfig, TimeText, Valuation, WeightBounds,
     WeightPath,
 };
+use crate::kind::INDEX_FUND;
 
 /// Reads a fingerprint, or the object `run_fingerprint` of a file that holds one. `path` names it in messages and
 /// gives the run its name.
@@ -137,7 +137,7 @@ impl RuleText {
 
     /// Whether it is a fund that trades on a market itself.
     fn is_fund(&self) -> bool {
-        self.base() == TraditionalIndex::NAME
+        self.base() == INDEX_FUND
     }
 
     /// Whether arbitrageurs trade with it.
@@ -222,8 +222,8 @@ fn pool(
         fee_rate: fees,
         gas_cost: of_pools("gas_cost")?,
         arbitrage_fee: of_pools("arb_fees")?,
-        noise_trader_ratio: if fees > 0.0 { of_pools("noise_trader_ratio")? } else { 0.0 },
-        protocol_fee_share: if fees > 0.0 { of_pools("protocol_fee_split")? } else { 0.0 },
+        noise_trader_ratio: of_pools("noise_trader_ratio")?,
+        protocol_fee_share: of_pools("protocol_fee_split")?,
         update_interval_min: group.number("chunk_period", 1440.0)?,
         interpolation_min: Some(group.number("weight_interpolation_period", 1440.0)?),
         interpolation: group.choice("weight_interpolation_method", Interpolation::Linear, &interpolations)?,
@@ -236,7 +236,7 @@ fn pool(
         valuation: if fused { Valuation::Auto } else { Valuation::StepByStep },
         alternative_decay: group.boolean("use_alt_lamb", false)?,
         pre_exponent_scaling: group.boolean("use_pre_exp_scaling", true)?,
-        largest_index_weight: if rule.base() == "index_market_cap" || rule.is_fund() {
+        largest_index_weight: if rule.is_any_of(&["index_market_cap", "hodling_index_market_cap"]) || rule.is_fund() {
             group.optional_number("cap_weights")?
         } else {
             None
@@ -326,11 +326,12 @@ fn costs(group: &Group<'_>, rule: &RuleText, fees: f64, report: &mut ImportRepor
         if !rule.is_pool() {
             dead(group, key, "no effect on a portfolio that no arbitrageur trades with", report);
         } else if fees == 0.0 && !matches!(key, "gas_cost" | "arb_fees") {
-            dead(group, key, "no effect without fees", report);
+            dead(group, key, keys::WITHOUT_FEES, report);
         }
     }
     if group.boolean("do_trades", false)? {
-        unsupported(group, "do_trades", "only false: arbitrage is the only volume", report);
+        report.wants_trades = true;
+        report.notes.push("`do_trades` is true: the trades are those of `pool.inputs.trades`".to_owned());
     }
     let pools = group.get("subsidary_pools").and_then(Value::as_array);
     if pools.is_some_and(|pools| !pools.is_empty()) {

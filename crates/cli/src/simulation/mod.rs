@@ -2,6 +2,7 @@
 
 mod rebalanced;
 mod stream;
+mod trading;
 mod updates;
 
 use std::ops::Range;

@@ -3,6 +3,7 @@
 //! They are what a pool is measured against. A pool pays arbitrageurs for moving its reserves; the portfolio pays what trading on a market
 //! costs. The difference of their values is the pool's loss versus rebalancing: [`Pool::loss_versus`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -200,6 +201,12 @@ impl Pool {
             ..self.settings().clone()
         };
         let pool = Self::new(self.strategy().clone(), settings)?;
+        // They are the pool's, not the market's.
+        let history = &if history.inputs().is_empty() {
+            Cow::Borrowed(history)
+        } else {
+            Cow::Owned(self.with_inputs(history.clone(), RowInputs::default())?)
+        };
         let (values, _) =
             pool.valued(history, &run.positions, &run.initial_reserves, &run.windows, &run.sample_rows)?;
         Ok(values - run.values.clone())

@@ -15,16 +15,14 @@ mod mean_reversion_channel;
 mod min_variance;
 mod momentum;
 mod power_channel;
-mod traditional_index;
 
 pub use constant::Constant;
 pub use difference_momentum::DifferenceMomentum;
-pub use index_market_cap::IndexMarketCap;
+pub use index_market_cap::{IndexMarketCap, IndexVariant};
 pub use mean_reversion_channel::{MeanReversionChannel, TripleThreat};
 pub use min_variance::{Covariance, MinVariance};
 pub use momentum::{AntiMomentum, Momentum};
 pub use power_channel::PowerChannel;
-pub use traditional_index::TraditionalIndex;
 
 /// What some rules are told besides their parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +39,9 @@ static REGISTERED: RwLock<Vec<Arc<dyn Rule>>> = RwLock::new(Vec::new());
 
 /// Every built-in rule.
 pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
+    let index = |variant| -> Arc<dyn Rule> {
+        Arc::new(IndexMarketCap { variant, largest_weight: options.largest_index_weight })
+    };
     vec![
         Arc::new(Momentum),
         Arc::new(AntiMomentum),
@@ -49,8 +50,9 @@ pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
         Arc::new(TripleThreat),
         Arc::new(DifferenceMomentum),
         Arc::new(MinVariance { covariance: options.covariance }),
-        Arc::new(IndexMarketCap { largest_weight: options.largest_index_weight }),
-        Arc::new(TraditionalIndex(IndexMarketCap { largest_weight: options.largest_index_weight })),
+        index(IndexVariant::Pool),
+        index(IndexVariant::Hodling),
+        index(IndexVariant::Fund),
         Arc::new(Constant::BALANCER),
         Arc::new(Constant::HODL),
     ]

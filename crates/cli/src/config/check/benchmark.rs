@@ -1,19 +1,17 @@
 //! Checks of portfolios that are rebalanced on a market.
 
-use gradpool_strategy::rules::TraditionalIndex;
-
 use super::super::{Benchmark, RunConfig};
 use super::{Checked, Checker};
-use crate::kind::HODL;
+use crate::kind::{HODL, INDEX_FUND};
 
 impl Checker<'_> {
     pub(super) fn benchmark(&self, config: &RunConfig) -> Checked {
         let pool = &config.pool;
-        let is_fund = pool.rule == TraditionalIndex::NAME;
+        let is_fund = pool.rule == INDEX_FUND;
         if let Some(fee) = pool.annual_streaming_fee {
             let key = "pool.annual_streaming_fee";
             if !is_fund {
-                let (rule, reader) = (&pool.rule, TraditionalIndex::NAME);
+                let (rule, reader) = (&pool.rule, INDEX_FUND);
                 return self.refuse(key, format!("has no effect on the rule {rule:?}; only {reader:?} reads it"), None);
             }
             self.require((0.0..1.0).contains(&fee), key, fee, "a fraction from 0 up to, not including, 1")?;
@@ -43,8 +41,18 @@ impl Checker<'_> {
             ("pool.noise_trader_ratio", pool.noise_trader_ratio),
             ("pool.protocol_fee_share", pool.protocol_fee_share),
         ];
-        match of_pools.into_iter().find(|(_, value)| *value != 0.0) {
-            Some((key, value)) => self.refuse(key, without(&format!("is {value}")), None),
+        if let Some((key, value)) = of_pools.into_iter().find(|(_, value)| *value != 0.0) {
+            return self.refuse(key, without(&format!("is {value}")), None);
+        }
+        let files = &pool.inputs;
+        let of_pools = [
+            ("pool.inputs.gas_cost", &files.gas_cost),
+            ("pool.inputs.arb_fees", &files.arb_fees),
+            ("pool.inputs.lp_supply", &files.lp_supply),
+            ("pool.inputs.trades", &files.trades),
+        ];
+        match of_pools.into_iter().find(|(_, file)| file.is_some()) {
+            Some((key, _)) => self.refuse(key, without("is given"), None),
             None => Ok(()),
         }
     }
