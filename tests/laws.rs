@@ -34,6 +34,8 @@ rule_laws!(
     min_variance_full => Subject::of(MinVariance { covariance: Covariance::Full }),
     index_market_cap => Subject::of(IndexMarketCap::default()),
     index_market_cap_capped => Subject::of(IndexMarketCap { largest_weight: Some(0.51), ..IndexMarketCap::default() }),
+    hodling_index_market_cap =>
+        Subject::of(IndexMarketCap { variant: IndexVariant::Hodling, ..IndexMarketCap::default() }),
     trad_hodling_index_market_cap =>
         Subject::of(IndexMarketCap { variant: IndexVariant::Fund, ..IndexMarketCap::default() }),
     ensemble_of_momentum => Subject::of(ensemble(Momentum, 3)),

@@ -54,7 +54,7 @@ impl Rule for IndexMarketCap {
         match self.variant {
             IndexVariant::Pool => "holds assets in proportion to their market capitalisation",
             IndexVariant::Hodling => "the same, trading only while its weights move",
-            IndexVariant::Fund => "the same, held by a fund that trades on a market and takes a fee",
+            IndexVariant::Fund => "the market-cap index of a fund, which trades on a market and takes a fee",
         }
     }
 
