@@ -2,7 +2,7 @@
 
 use gradpool_ops::Costs;
 use gradpool_ops::arbitrage::Trading;
-use gradpool_pools::RowInputs;
+use gradpool_pools::{PoolKind, Rebalanced, RowInputs};
 use gradpool_strategy::fees::FeeForm;
 
 use crate::config::ResolvedConfig;
@@ -28,6 +28,15 @@ pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
         if !stale.is_empty() {
             let (all, stale) = (supplies.rows(), stale.join(", "));
             output.warn(format!("circulating supplies of {all} rows are older than 7 days: {stale}"));
+        }
+    }
+    if let Some(spreads) = setup.experiment.history().spreads() {
+        let named = spreads.undefined_days().iter().zip(spreads.assets());
+        let undefined: Vec<String> =
+            named.filter(|(days, _)| **days > 0).map(|(days, asset)| format!("{days} of {asset}")).collect();
+        if !undefined.is_empty() {
+            let undefined = undefined.join(", ");
+            output.warn(format!("on some days the bars show no bid-ask spread, and none is paid: {undefined}"));
         }
     }
     for note in &setup.notes {
@@ -66,38 +75,66 @@ pub fn pool(setup: &Setup) -> String {
         return format!("{nobody}{others}{supply}");
     }
     let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
-    let fee = match setup.strategy().settings().fee.form {
+    match settings.kind {
+        PoolKind::Weighted => {
+            format!(
+                "{}, arbitraged every {minutes} min{others}{supply}",
+                costs(&settings.costs, inputs, trained_fee(setup))
+            )
+        }
+        PoolKind::Rebalanced(portfolio) => rebalanced(portfolio, &settings.costs, inputs, minutes),
+    }
+}
+
+/// A portfolio on a market, in words.
+fn rebalanced(portfolio: Rebalanced, costs: &Costs, inputs: &RowInputs, minutes: f64) -> String {
+    let mut parts = vec![fees(Span::of(costs.fee_rate, inputs.fee_rate.as_deref()))];
+    if portfolio.pays_spreads() {
+        parts.push("half the spread".to_owned());
+    }
+    if let Rebalanced::TraditionalIndex { annual_streaming_fee: rate } = portfolio {
+        parts.push(format!("{} % a year to the manager", Span { least: rate, most: rate }.percent()));
+    }
+    let held = if portfolio.always_rebalances() { "" } else { " while weights move" };
+    format!("{}, rebalanced on a market every {minutes} min{held}", parts.join(", "))
+}
+
+fn fees(rates: Span) -> String {
+    if rates.most > 0.0 { format!("fee {} %", rates.percent()) } else { "no fees".to_owned() }
+}
+
+/// A fee that is part of the strategy, in words.
+fn trained_fee(setup: &Setup) -> Option<&'static str> {
+    match setup.strategy().settings().fee.form {
         FeeForm::Fixed => None,
         FeeForm::Learned => Some("trained fee"),
         FeeForm::Volatility => Some("trained fee that follows volatility"),
         FeeForm::Momentum => Some("trained fee that follows momentum"),
-    };
-    format!("{}, arbitraged every {minutes} min{others}{supply}", costs(&settings.costs, inputs, fee))
+    }
 }
 
 /// What trading costs, in words.
 fn costs(costs: &Costs, inputs: &RowInputs, trained_fee: Option<&str>) -> String {
-    let [fees, gas_cost, arbitrage_fee] = [
+    let [rates, gas_cost, arbitrage_fee] = [
         (costs.fee_rate, &inputs.fee_rate),
         (costs.gas_cost, &inputs.gas_cost),
         (costs.arbitrage_fee, &inputs.arbitrage_fee),
     ]
     .map(|(constant, series)| Span::of(constant, series.as_deref()));
-    let fee = if fees.most > 0.0 { format!("fee {} %", fees.percent()) } else { "no fees".to_owned() };
-    let mut parts = vec![trained_fee.map_or(fee, str::to_owned)];
+    let mut parts = vec![trained_fee.map_or_else(|| fees(rates), str::to_owned)];
     if gas_cost.most > 0.0 {
         parts.push(format!("gas {} per arbitrage", gas_cost.text()));
     }
     if arbitrage_fee.most > 0.0 {
         parts.push(format!("arbitrage costs {} %", arbitrage_fee.percent()));
     }
-    if fees.most > 0.0 && costs.noise_trader_ratio > 0.0 {
+    if rates.most > 0.0 && costs.noise_trader_ratio > 0.0 {
         parts.push(format!("noise trading {} x arbitrage", costs.noise_trader_ratio));
     }
-    if fees.most > 0.0 && costs.protocol_fee_share > 0.0 {
+    if rates.most > 0.0 && costs.protocol_fee_share > 0.0 {
         parts.push(format!("{} % of fees to the protocol", 100.0 * costs.protocol_fee_share));
     }
-    if costs.pairs_only && [fees, gas_cost, arbitrage_fee].iter().any(|span| span.most > 0.0) {
+    if costs.pairs_only && [rates, gas_cost, arbitrage_fee].iter().any(|span| span.most > 0.0) {
         parts.push("pairwise trades".to_owned());
     }
     parts.join(", ")

@@ -6,6 +6,7 @@
 
 pub mod error;
 mod forgetful;
+pub mod kinds;
 mod layout;
 pub mod log_prices;
 pub mod pool;
@@ -14,6 +15,7 @@ pub mod settings;
 
 pub use error::PoolError;
 pub use gradpool_ops::{RowInputs, UserTrade};
+pub use kinds::rebalanced::Rebalanced;
 pub use log_prices::LogPrices;
 pub use pool::{Pool, PricedHistory};
 pub use run::PoolRun;

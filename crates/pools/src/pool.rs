@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_market::{PriceTable, SupplyTable};
+use gradpool_market::{PriceTable, SpreadTable, SupplyTable};
 use gradpool_ops::arbitrage::{ArbitragePlan, RowInputs, arbitrage};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
@@ -14,7 +14,7 @@ use crate::error::PoolError;
 use crate::layout::{has_closed_form, segments, visited};
 use crate::log_prices::LogPrices;
 use crate::run::PoolRun;
-use crate::settings::{PoolSettings, Valuation};
+use crate::settings::{PoolKind, PoolSettings, Valuation};
 
 /// A strategy and the pool around it.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub struct Pool {
 pub struct PricedHistory {
     prices: Arc<PriceTable>,
     supplies: Option<Arc<SupplyTable>>,
+    spreads: Option<Arc<SpreadTable>>,
     inputs: RowInputs,
     logs: LogPrices,
     coarse: CoarseSeries,
@@ -44,6 +45,11 @@ impl PricedHistory {
     /// Circulating supplies, where they are known.
     pub fn supplies(&self) -> Option<&SupplyTable> {
         self.supplies.as_deref()
+    }
+
+    /// Bid-ask spreads, where they are known.
+    pub fn spreads(&self) -> Option<&SpreadTable> {
+        self.spreads.as_deref()
     }
 
     /// Series of fees and other costs, and trades of others, where there are any.
@@ -71,7 +77,7 @@ impl PricedHistory {
     }
 
     /// All prices `[rows, assets]`, row-major.
-    fn shared_prices(&self) -> Arc<[f64]> {
+    pub(crate) fn shared_prices(&self) -> Arc<[f64]> {
         Arc::clone(self.flat.get_or_init(|| self.prices.prices().into()))
     }
 
@@ -121,7 +127,8 @@ impl Pool {
 
     /// Whether the pool is arbitraged at all rows and nothing costs anything, so that its value shares are its weights.
     pub fn holds_its_weights(&self, history: &PricedHistory) -> bool {
-        self.settings.holds_its_weights() && history.inputs.is_empty() && !self.strategy.settings().fee.is_trained()
+        let free = history.inputs.is_empty() && !self.strategy.settings().fee.is_trained();
+        self.settings.holds_its_weights() && (free || self.settings.kind != PoolKind::Weighted)
     }
 
     /// The same pool with its value computed in another way.
@@ -147,6 +154,7 @@ impl Pool {
         Ok(PricedHistory {
             prices,
             supplies: None,
+            spreads: None,
             inputs: RowInputs::default(),
             logs,
             coarse: CoarseSeries::of_prices(coarse),
@@ -173,6 +181,26 @@ impl Pool {
         let coarse = self.strategy.coarse_rows(supplies.supplies(), &history.device(), history.dtype());
         history.coarse.supplies = Some(coarse);
         history.supplies = Some(supplies);
+        Ok(history)
+    }
+
+    /// Adds bid-ask spreads, for portfolios that pay them.
+    ///
+    /// # Errors
+    /// [`PoolError::Spreads`] if they are not those of the same assets at the same rows.
+    pub fn with_spreads(
+        &self,
+        mut history: PricedHistory,
+        spreads: Arc<SpreadTable>,
+    ) -> Result<PricedHistory, PoolError> {
+        let prices = &history.prices;
+        if spreads.assets() != prices.assets() || spreads.grid() != prices.grid() {
+            return Err(PoolError::Spreads {
+                spreads: format!("{} rows of {}", spreads.grid().rows, spreads.assets().join(", ")),
+                prices: format!("{} rows of {}", prices.rows(), prices.assets().join(", ")),
+            });
+        }
+        history.spreads = Some(spreads);
         Ok(history)
     }
 
@@ -213,6 +241,10 @@ impl Pool {
         parameters: &ParameterSets,
         windows: &Windows,
     ) -> Result<Option<Tensor<2>>, PoolError> {
+        if self.strategy.settings().fee.is_trained() && self.settings.kind != PoolKind::Weighted {
+            let valid = "\"fixed\": only weighted pools train it";
+            return Err(PoolError::Setting { key: "fee_form", value: "another".into(), valid });
+        }
         Ok(self.strategy.fees(parameters, &history.coarse_beside(parameters), windows)?)
     }
 
@@ -242,28 +274,9 @@ impl Pool {
         let last_prices = history.rows_of(sets, windows.starts.iter().map(|start| start + windows.rows - 1), &device);
         let layout = self.path_layout(windows);
         let first_weights = interpolated(&positions, &PathLayout { rows: 1, stride: 1, ..layout });
-        let initial_reserves = first_weights * self.settings.initial_value / first_prices.clone();
-        let reserves = if self.holds_its_weights(history) {
-            None
-        } else if self.settings.forgets_drift && self.settings.costs.are_none() {
-            Some(self.forgetful_reserves(history, &positions, &initial_reserves, windows, samples))
-        } else if self.settings.arbitrate {
-            let fees = match self.fees(history, parameters, windows)? {
-                Some(fees) => fees,
-                None => initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate,
-            };
-            Some(self.traded_reserves(history, &positions, &initial_reserves, fees, windows, samples)?)
-        } else {
-            let [batch, assets] = initial_reserves.dims();
-            Some(initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets]))
-        };
-        let values = match &reserves {
-            None => self.arbitraged_values(history, &positions, windows, samples)?,
-            Some(reserves) => {
-                let prices = history.prices_at(reserves, windows, samples);
-                (prices * reserves.clone()).sum_dim(2).squeeze_dim(2)
-            }
-        };
+        let initial_reserves = first_weights * self.value_at_first_row() / first_prices.clone();
+        let fees = self.fees(history, parameters, windows)?;
+        let (values, reserves) = self.valued(history, fees, &positions, &initial_reserves, windows, samples)?;
         Ok(PoolRun {
             values,
             reserves,
@@ -275,6 +288,40 @@ impl Pool {
             windows: windows.clone(),
             layout,
         })
+    }
+
+    /// Values `[sets * windows, samples]`, and reserves `[sets * windows, samples, assets]` unless they follow from the
+    /// weights; `fees` as of [`Pool::fees`].
+    pub(crate) fn valued(
+        &self,
+        history: &PricedHistory,
+        fees: Option<Tensor<2>>,
+        positions: &Tensor<3>,
+        initial_reserves: &Tensor<2>,
+        windows: &Windows,
+        samples: &[usize],
+    ) -> Result<(Tensor<2>, Option<Tensor<3>>), PoolError> {
+        if self.holds_its_weights(history) {
+            return Ok((self.arbitraged_values(history, positions, windows, samples)?, None));
+        }
+        let reserves = match self.settings.kind {
+            PoolKind::Rebalanced(kind) => self.rebalanced_reserves(kind, history, positions, windows, samples)?,
+            PoolKind::Weighted if self.settings.forgets_drift && self.settings.costs.are_none() => {
+                self.forgetful_reserves(history, positions, initial_reserves, windows, samples)
+            }
+            PoolKind::Weighted if self.settings.arbitrate => {
+                let constant = || initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate;
+                let fees = fees.unwrap_or_else(constant);
+                self.traded_reserves(history, positions, initial_reserves, fees, windows, samples)?
+            }
+            PoolKind::Weighted => {
+                let [batch, assets] = initial_reserves.dims();
+                initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets])
+            }
+        };
+        let prices = history.prices_at(&reserves, windows, samples);
+        let values = (prices * reserves.clone()).sum_dim(2).squeeze_dim(2);
+        Ok((values, Some(reserves)))
     }
 
     /// How the rows of a window lie in update intervals.
@@ -354,7 +401,9 @@ impl Pool {
             // Where most rows are wanted, one pass over them costs less than as many segments.
             (Valuation::Auto, None) => visits.len() * 2 < layout.visited(),
         };
-        let log_growth = if closed {
+        let log_growth = if let PoolKind::Rebalanced(kind) = self.settings.kind {
+            self.rebalanced_growth(kind, history, positions, windows, &visits)?
+        } else if closed {
             self.closed_form(history, positions, windows, &visits)?
         } else {
             let all = self.step_by_step(history, positions, windows)?;

@@ -4,6 +4,7 @@ use gradpool_ops::Costs;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PoolError;
+use crate::kinds::rebalanced::Rebalanced;
 
 /// How the value of a pool is computed. The numbers agree (relative 1e-12); the cost differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub enum PoolKind {
     /// A weighted (geometric-mean) pool that arbitrageurs hold at its weights (spec 04 sec. 4.2, 4.4).
     #[default]
     Weighted,
+    /// A portfolio that is set to its weights on a market (spec 04 sec. 4.8.3, 4.8.7).
+    Rebalanced(Rebalanced),
 }
 
 /// Settings of a pool around its strategy.
@@ -87,11 +90,17 @@ impl PoolSettings {
                 valid: "at least one row of the price grid",
             });
         }
+        if let PoolKind::Rebalanced(kind) = self.kind {
+            kind.validate(self)?;
+        }
         self.costs.validate().map_err(|error| PoolError::Plan(error.to_string()))
     }
 
-    /// Whether these settings alone let arbitrage hold the pool at its weights: at every row and without costs.
+    /// Whether these settings alone let the pool hold its weights: arbitraged at every row without costs, or rebalanced as often.
     pub fn holds_its_weights(&self) -> bool {
-        self.kind == PoolKind::Weighted && self.arbitrate && !self.rests_with_weights && self.costs.are_none()
+        match self.kind {
+            PoolKind::Weighted => self.arbitrate && !self.rests_with_weights && self.costs.are_none(),
+            PoolKind::Rebalanced(kind) => kind.always_rebalances(),
+        }
     }
 }

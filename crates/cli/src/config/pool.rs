@@ -66,6 +66,13 @@ pub struct PoolSection {
     /// Largest weight of an asset in the index (rule "index_market_cap"). Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_index_weight: Option<f64>,
+    /// What the manager of an index fund takes in a year, a fraction of its value (rule "trad_hodling_index_market_cap").
+    /// Default: 0.04.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annual_streaming_fee: Option<f64>,
+    /// Instead of the pool: a portfolio that is set to the pool's weights on a market, at every arbitrage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<Benchmark>,
     /// Let gradients pass the limit on the speed of weights as if it were not there.
     pub straight_through_speed_cap: bool,
     /// Let gradients pass the smallest and largest weight as if they were not there.
@@ -116,6 +123,8 @@ impl Default for PoolSection {
             pre_exponent_scaling: true,
             covariance: Covariance::Diagonal,
             largest_index_weight: None,
+            annual_streaming_fee: None,
+            benchmark: None,
             straight_through_speed_cap: false,
             straight_through_weight_limits: false,
             blend: Vec::new(),
@@ -222,6 +231,16 @@ pub enum Covariance {
     Diagonal,
     /// The whole matrix, shrunk toward its diagonal by a trained share.
     Full,
+}
+
+/// A portfolio on a market that a pool is measured against (spec 04 sec. 4.8.7). `pool.fee_rate` is the market's fee on what is sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Benchmark {
+    /// It pays the fee alone.
+    Lvr,
+    /// It pays the fee and half the bid-ask spread, estimated for every day from the open, high, low and close prices of the files.
+    Rvr,
 }
 
 /// A rule that a composite blends.
@@ -342,6 +361,7 @@ impl WeightBounds {
 /// One switch per reproduced defect of the reference system. All are off unless you compare with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub struct PoolCompat {
     /// With one gain for all assets, weight changes do not sum to zero (T1.1).
     pub scalar_gain_offset: bool,

@@ -1,5 +1,7 @@
 //! The pool as a keeper and arbitrageurs would run it: weights from the streaming strategy row by row, value from them by
-//! the recursion of spec 04 sec. 4.2, independent of the tensor operations that the other ways share.
+//! the recursions of spec 04, independent of the tensor operations that the other ways share.
+
+use gradpool_pools::PoolKind;
 
 use super::{Simulated, Simulation};
 
@@ -16,6 +18,10 @@ impl Simulation<'_> {
         }
         let experiment = &self.setup.experiment;
         let assets = self.setup.strategy().settings().assets;
+        if let PoolKind::Rebalanced(portfolio) = experiment.pool().settings().kind {
+            let reserves = self.rebalanced_reserves(portfolio, &weights)?;
+            return Ok(self.with_values(weights, reserves));
+        }
         if experiment.pool().holds_its_weights(experiment.history()) {
             let settings = experiment.pool().settings();
             let stride = settings.arbitrage_interval_rows;
@@ -24,11 +30,16 @@ impl Simulation<'_> {
             return Ok(Simulated { weights, reserves, values });
         }
         let (reserves, _) = self.trade(&weights, &fees)?;
+        Ok(self.with_values(weights, reserves))
+    }
+
+    fn with_values(&self, weights: Vec<f64>, reserves: Vec<f64>) -> Simulated {
+        let assets = self.setup.strategy().settings().assets;
         let worth = |(reserves, prices): (&[f64], &[f64])| {
             reserves.iter().zip(prices).map(|(reserve, price)| reserve * price).sum::<f64>()
         };
         let values = reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
-        Ok(Simulated { weights, reserves, values })
+        Simulated { weights, reserves, values }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a configuration must satisfy beyond the types of its keys.
 
+mod benchmark;
 mod rule;
 mod training;
 
@@ -23,6 +24,7 @@ pub fn check(config: &RunConfig, places: &Places) -> Checked {
     checker.period(config)?;
     checker.rule(config)?;
     checker.pool(config)?;
+    checker.benchmark(config)?;
     checker.bounds(config)?;
     checker.initial(config)?;
     checker.train(config)?;

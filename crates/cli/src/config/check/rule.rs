@@ -6,12 +6,13 @@ use super::super::keys::nearest_name;
 use super::super::pool::COMPOSITE;
 use super::super::{BoundsForm, Covariance, RunConfig};
 use super::{Checked, Checker};
+use crate::kind::INDEX_FUND;
 
 /// Pools of spec 10 sec. 1.4 that are to come, so that their names are not called misspellings.
-const LATER: [&str; 4] = ["trad_hodling_index_market_cap", "cow", "gyroscope", "reclamm"];
+const LATER: [&str; 3] = ["cow", "gyroscope", "reclamm"];
 
 const MIN_VARIANCE: &[&str] = &["min_variance"];
-const INDICES: &[&str] = &["index_market_cap", "hodling_index_market_cap"];
+const INDICES: &[&str] = &["index_market_cap", "hodling_index_market_cap", INDEX_FUND];
 
 impl Checker<'_> {
     pub(super) fn rule(&self, config: &RunConfig) -> Checked {

@@ -1,0 +1,3 @@
+//! Kinds of pools beside the weighted one.
+
+pub mod rebalanced;
