@@ -1,16 +1,49 @@
 //! Peak memory of a long minute run: three years, six assets, every row valued and every metric computed.
 //!
 //! `cargo run --release --example memory`
+//!
+//! And of sixteen parameter sets over a year of minutes with a fee: `cargo run --release --example memory -- fees`.
 #![allow(clippy::print_stdout)]
 
 use gradpool::market::{PeriodSpec, Periods, SynthesisSpec, synthesize};
 use gradpool::metrics::{Metric, evaluate_all};
+use gradpool::ops::Costs;
 use gradpool::pools::{Pool, PoolSettings};
 use gradpool::strategy::{InitialSettings, ParameterSets, Strategy, StrategySettings, Windows, rules};
 use gradpool::tensor::{DType, Device};
 use gradpool::trainer::{Experiment, Goal};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if std::env::args().any(|argument| argument == "fees") { fees() } else { minutes() }
+}
+
+/// Sixteen parameter sets over a year of minutes of three assets with a fee, and their gradients.
+fn fees() -> Result<(), Box<dyn std::error::Error>> {
+    let prices = synthesize(&SynthesisSpec { days: 365.0 + 60.0, ..SynthesisSpec::default() })?;
+    let start = prices.grid().time_ms(60 * 1440);
+    let spec = PeriodSpec { burn_in_days: 60.0, ..PeriodSpec::new(start, prices.grid().end_ms()) };
+    let periods = Periods::new(&spec, prices.grid())?;
+    let strategy = Strategy::new(rules::by_name("momentum")?, StrategySettings::daily(3, 1.0))?;
+    let canonical = InitialSettings { memory_days: 5.0, ..InitialSettings::default() };
+    let canonical = canonical.values(strategy.rule(), strategy.settings())?;
+    let costs = Costs { fee_rate: 0.003, ..Costs::default() };
+    let pool = Pool::new(strategy, PoolSettings { costs, ..PoolSettings::default() })?;
+    let rows = periods.train.len();
+    let objective = Metric::DailyLogSharpe;
+    let goal = Goal { objective, turnover_penalty: 0.0, window_rows: rows, watched: vec![] };
+    let device = Device::flex();
+    let experiment = Experiment::new(pool, &prices, &periods, goal, &device, DType::F64)?;
+    drop(prices);
+    println!("before the gradients of {rows} minutes, 3 assets: {} MB", peak_mb());
+    let parameters = ParameterSets::from_values(&vec![canonical; 16], &device, DType::F64)?;
+    let windows = Windows::single(experiment.periods().train.start, rows);
+    let found = experiment.gradient(&parameters, objective, &windows)?;
+    println!("after those of 16 parameter sets at a fee of 0.3 %: {} MB", peak_mb());
+    println!("daily log Sharpe {:.4}", found.values[0]);
+    Ok(())
+}
+
+fn minutes() -> Result<(), Box<dyn std::error::Error>> {
     let assets = ["A", "B", "C", "D", "E", "F"].map(str::to_owned).to_vec();
     let prices = synthesize(&SynthesisSpec { assets, days: 4.0 * 365.0, ..SynthesisSpec::default() })?;
     println!("after making prices ({} rows, 6 assets): {} MB", prices.rows(), peak_mb());

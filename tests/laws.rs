@@ -10,8 +10,8 @@ use common::rule_laws::{Market, Subject, made_up_prices, made_up_supplies};
 use gradpool_market::Step;
 use gradpool_pools::PoolSettings;
 use gradpool_strategy::rules::{
-    AntiMomentum, Covariance, DifferenceMomentum, IndexMarketCap, IndexVariant, MeanReversionChannel, MinVariance,
-    Momentum, PowerChannel, TripleThreat, builtin,
+    AntiMomentum, Constant, Covariance, DifferenceMomentum, IndexMarketCap, IndexVariant, MeanReversionChannel,
+    MinVariance, Momentum, PowerChannel, TripleThreat, builtin,
 };
 use gradpool_strategy::{BoundsForm, Composite, Ensemble, InitialSettings, Rule, StrategySettings, Windows};
 
@@ -38,6 +38,8 @@ rule_laws!(
         Subject::of(IndexMarketCap { variant: IndexVariant::Hodling, ..IndexMarketCap::default() }),
     trad_hodling_index_market_cap =>
         Subject::of(IndexMarketCap { variant: IndexVariant::Fund, ..IndexMarketCap::default() }),
+    balancer => Subject::of(Constant::BALANCER),
+    hodl => Subject::of(Constant::HODL),
     ensemble_of_momentum => Subject::of(ensemble(Momentum, 3)),
     ensemble_of_targets => Subject::of(ensemble(MinVariance::default(), 2)),
     ensemble_of_triple_threat => Subject::of(ensemble(TripleThreat, 2)),
@@ -56,7 +58,7 @@ rule_laws!(
 fn every_built_in_rule_has_its_laws() {
     let source = include_str!("laws.rs");
     for rule in builtin(&gradpool_strategy::rules::RuleOptions::default()) {
-        assert!(source.contains(&format!("    {} => Subject::of(", rule.name())), "{}", rule.name());
+        assert!(source.contains(&format!("    {} =>", rule.name())), "{}", rule.name());
     }
 }
 

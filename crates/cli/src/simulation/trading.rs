@@ -2,7 +2,7 @@
 
 use gradpool_ops::arbitrage::{Arbitrageur, Meeting, Trading, UserTrade};
 use gradpool_ops::{PathLayout, interpolate};
-use gradpool_pools::PoolKind;
+use gradpool_pools::{PoolKind, Rebalanced};
 
 use super::{Simulation, to_host};
 
@@ -23,6 +23,23 @@ impl Simulation<'_> {
         let interval = run.layout.block_rows;
         let fees = (0..self.rows()).filter_map(|row| fees.get((row / interval).min(fees.len().max(1) - 1)).copied());
         Ok(Some(self.trade(&weights, &fees.collect::<Vec<_>>())?.1))
+    }
+
+    /// What the pool's final value is below that of a portfolio that holds the same weights on a market without costs: loss
+    /// versus rebalancing, fees earned already taken off. Nothing is known of pools that have no weights to hold.
+    ///
+    /// # Errors
+    /// What strategy or pool refuse.
+    pub fn loss_versus_rebalancing(&self) -> anyhow::Result<Option<f64>> {
+        let (experiment, last) = (&self.setup.experiment, self.rows() - 1);
+        let (pool, history) = (experiment.pool(), experiment.history());
+        let moves_alone = history.inputs().lp_supply.is_none() && history.inputs().trades.is_empty();
+        if pool.settings().kind != PoolKind::Weighted || !pool.settings().arbitrate || !moves_alone {
+            return Ok(None);
+        }
+        let run = pool.run(history, &self.parameters()?, &self.windows(), &[last])?;
+        let loss = to_host(pool.loss_versus(Rebalanced::Lvr, 0.0, history, &run)?)?;
+        Ok(loss.first().copied())
     }
 
     /// Reserves at every simulated row, `[rows, assets]`, row-major, and what trading did, for these weights of every row

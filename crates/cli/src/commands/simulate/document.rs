@@ -22,6 +22,8 @@ pub(super) struct Document<'a> {
     metrics: MetricValues<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trading: Option<Trading>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) loss_versus_rebalancing: Option<f64>,
     gradients: Map<String, Value>,
     non_finite: Vec<String>,
     #[serde(skip)]
@@ -38,7 +40,7 @@ impl<'a> Document<'a> {
         simulated: &Simulated,
         way: ComputedBy,
         metrics: &'a [MetricValue],
-        trading: Option<Trading>,
+        earnings: (Option<Trading>, Option<f64>),
     ) -> Self {
         let tokens = setup.prices.assets();
         let last = |numbers: &[f64]| numbers[numbers.len() - tokens.len()..].to_vec();
@@ -50,7 +52,8 @@ impl<'a> Document<'a> {
             n_steps: simulation.rows(),
             path: way.name(),
             metrics: MetricValues(metrics),
-            trading,
+            trading: earnings.0,
+            loss_versus_rebalancing: earnings.1,
             gradients: Map::new(),
             non_finite: Vec::new(),
             first_weights: simulated.weights[..tokens.len()].to_vec(),

@@ -116,8 +116,8 @@ pub fn run(arguments: &SimulateArguments, common: &CommonOptions, output: &mut O
             output.say(format!("rows in {}, updates in {}", rows.display(), updates.display()));
         }
     }
-    let trading = simulation.trading()?;
-    let document = Document::new(&setup, &simulation, &simulated, way, &found, trading);
+    let earnings = (simulation.trading()?, simulation.loss_versus_rebalancing()?);
+    let document = Document::new(&setup, &simulation, &simulated, way, &found, earnings);
     let period = periods::simulated_rows(setup.experiment.history().prices().grid(), &simulation.range());
     if output.json {
         output.say(format!("period: {period}"));

@@ -31,7 +31,10 @@ pub(super) fn lines(
     lines.extend(table(&assets));
     lines.push(String::new());
     if let Some(trading) = &document.trading {
-        lines.extend(table(&describe::trading(trading)));
+        let mut rows = describe::trading(trading);
+        let loss = document.loss_versus_rebalancing;
+        rows.extend(loss.map(|loss| vec!["loss versus rebalancing".to_owned(), format!("{loss:.2}")]));
+        lines.extend(table(&rows));
         lines.push(String::new());
     }
     let figures: Vec<_> = metrics.iter().map(|value| labelled(value.metric.name(), [value.value])).collect();
