@@ -5,6 +5,7 @@
 //! [`PoolRun`] is the result for many parameter sets and windows, differentiable where the parameters are.
 
 pub mod error;
+pub mod kinds;
 mod layout;
 pub mod log_prices;
 pub mod pool;
@@ -13,6 +14,7 @@ pub mod settings;
 
 pub use error::PoolError;
 pub use gradpool_ops::{RowInputs, UserTrade};
+pub use kinds::ReclammPool;
 pub use log_prices::LogPrices;
 pub use pool::{Pool, PricedHistory};
 pub use run::PoolRun;

@@ -62,7 +62,7 @@ impl PricedHistory {
     }
 
     /// All prices `[rows, assets]`, row-major.
-    fn shared_prices(&self) -> Arc<[f64]> {
+    pub(crate) fn shared_prices(&self) -> Arc<[f64]> {
         Arc::clone(self.flat.get_or_init(|| self.prices.prices().into()))
     }
 
@@ -97,6 +97,7 @@ impl Pool {
     /// [`PoolError::Setting`] for settings out of range.
     pub fn new(strategy: Strategy, settings: PoolSettings) -> Result<Self, PoolError> {
         settings.validate()?;
+        crate::kinds::check(&settings, strategy.settings().assets)?;
         Ok(Self { strategy, settings })
     }
 
@@ -212,8 +213,14 @@ impl Pool {
         let last_prices = history.rows_of(sets, windows.starts.iter().map(|start| start + windows.rows - 1), &device);
         let layout = self.path_layout(windows);
         let first_weights = interpolated(&positions, &PathLayout { rows: 1, stride: 1, ..layout });
-        let initial_reserves = first_weights * self.settings.initial_value / first_prices.clone();
-        let reserves = if self.settings.holds_its_weights() {
+        let mut initial_reserves = first_weights * self.settings.initial_value / first_prices.clone();
+        let curve = self.curve_run(history, parameters, windows, samples)?;
+        let mut fee_revenue = None;
+        let reserves = if let Some(curve) = curve {
+            initial_reserves = curve.initial_reserves;
+            fee_revenue = curve.fee_revenue;
+            Some(curve.reserves)
+        } else if self.settings.holds_its_weights() {
             None
         } else if self.settings.arbitrate {
             Some(self.traded_reserves(history, &positions, &initial_reserves, windows, samples)?)
@@ -231,6 +238,7 @@ impl Pool {
         Ok(PoolRun {
             values,
             reserves,
+            fee_revenue,
             sample_rows: samples.to_vec(),
             positions,
             initial_reserves,

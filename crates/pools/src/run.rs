@@ -15,6 +15,9 @@ pub struct PoolRun {
     /// Reserves, `[sets * windows, samples, assets]`: those of the last arbitrage; `None` for a pool that holds its weights,
     /// whose reserves follow from value and weights.
     pub reserves: Option<Tensor<3>>,
+    /// What fees earned the depositors up to each sample, `[sets * windows, samples]`, in USD; `None` for a pool that does not
+    /// count it.
+    pub fee_revenue: Option<Tensor<2>>,
     /// The sampled rows of the window.
     pub sample_rows: Vec<usize>,
     /// Coarse weights, `[sets * windows, ramps + 1, assets]`.
@@ -34,7 +37,7 @@ pub struct PoolRun {
 /// Everything about every row of a window, for output and checks: a step costs what it takes to write it down.
 #[derive(Clone, Debug)]
 pub struct DenseSeries {
-    /// Weights the pool was set to, `[batch, rows, assets]`.
+    /// Weights the pool was set to, `[batch, rows, assets]`; value shares where it has none.
     pub weights: Tensor<3>,
     /// Reserves, `[batch, rows, assets]`: those of the last arbitrage.
     pub reserves: Tensor<3>,
@@ -52,6 +55,11 @@ impl Pool {
     pub fn dense_series(&self, history: &PricedHistory, run: &PoolRun) -> DenseSeries {
         let rows = run.windows.rows;
         assert_eq!(run.sample_rows.len(), rows, "dense series need a run that sampled every row");
+        if let Some(reserves) = run.reserves.as_ref().filter(|_| self.settings().kind.has_no_weights()) {
+            let prices = history.prices_at(reserves, &run.windows, &run.sample_rows);
+            let weights = reserves.clone() * prices.clone() / run.values.clone().unsqueeze_dim::<3>(2);
+            return DenseSeries { weights, reserves: reserves.clone(), prices, values: run.values.clone() };
+        }
         let weights = gradpool_ops::interpolate(run.positions.clone(), &PathLayout { stride: 1, ..run.layout });
         let prices = history.prices_at(&weights, &run.windows, &run.sample_rows);
         let reserves = if let Some(reserves) = &run.reserves {

@@ -1,9 +1,11 @@
 //! Settings of a pool around its strategy.
 
 use gradpool_ops::Costs;
+use gradpool_ops::curves::{Eclp, FmAmm};
 use serde::{Deserialize, Serialize};
 
 use crate::error::PoolError;
+use crate::kinds::ReclammPool;
 
 /// How the value of a pool is computed. The numbers agree (relative 1e-12); the cost differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,12 @@ pub enum PoolKind {
     /// A weighted (geometric-mean) pool that arbitrageurs hold at its weights (spec 04 sec. 4.2, 4.4).
     #[default]
     Weighted,
+    /// CoW's FM-AMM of two assets (spec 04 sec. 4.8.4).
+    Cow(FmAmm),
+    /// Gyroscope's E-CLP of two assets (spec 04 sec. 4.8.5).
+    Gyroscope(Eclp),
+    /// Balancer's reCLAMM of two assets (spec 04 sec. 4.8.6).
+    Reclamm(ReclammPool),
 }
 
 /// Settings of a pool around its strategy.

@@ -19,11 +19,13 @@
 //! g^2 (|E|^2 + 2 V / H) + 2 g (r V / H - AD.E - t.AD) + |AD|^2 - 2 r t.AD = 0        tau <- t + (g E - AD) / (r + g)
 //! ```
 
+use serde::{Deserialize, Serialize};
+
 use super::dual::Number;
 use super::walk::{CurvePool, RowCosts};
 
 /// What does not change about such a pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Eclp {
     /// The first asset is the numeraire; else it is the second.
     pub numeraire_is_first: bool,

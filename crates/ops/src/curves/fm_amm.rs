@@ -14,11 +14,13 @@
 //!
 //! while `(1 - w) R_0 gamma S > w R_1`, and the mirror image.
 
+use serde::{Deserialize, Serialize};
+
 use super::dual::Number;
 use super::walk::{CurvePool, RowCosts};
 
 /// What does not change about such a pool.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FmAmm {
     /// Share of competing arbitrageurs, 0 to 1; the rest is a single one.
     pub arbitrage_quality: f64,

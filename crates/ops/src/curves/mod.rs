@@ -24,7 +24,7 @@ use burn::tensor::Tensor;
 
 pub use eclp::Eclp;
 pub use fm_amm::FmAmm;
-pub use reclamm::{Reclamm, ReclammInterpolation, ReclammState};
+pub use reclamm::{Reclamm, ReclammInterpolation, ReclammState, SECONDS_PER_EXPONENT};
 
 use crate::arbitrage::{Costs, RowInputs};
 use crate::backend::{Pass, Primitive, Real, View, apply, pieces, run};
@@ -69,6 +69,8 @@ pub struct CurveSettings {
     pub initial_value: f64,
     /// Seconds between two arbitrages.
     pub seconds: f64,
+    /// Without arbitrage nobody but [`RowInputs::trades`] trades.
+    pub arbitrate: bool,
     /// What trading costs.
     pub costs: Costs,
     /// What changes from row to row.
@@ -119,9 +121,7 @@ impl CurvePlan {
             let row = self.starts[window] + visit * self.stride;
             (row, [self.prices[2 * row], self.prices[2 * row + 1]])
         };
-        let (costs, inputs) = (&settings.costs, &settings.inputs);
-        let (value, seconds) = (settings.initial_value, settings.seconds);
-        let mut walk = Walk::begin(&settings.curve, parameters, place(0), value, seconds, (costs, inputs));
+        let mut walk = Walk::begin(settings, parameters, place(0));
         let mut samples = self.samples.iter().enumerate().peekable();
         for visit in 0..=self.samples.last().copied().unwrap_or(0) {
             let (row, prices) = place(visit);
@@ -163,9 +163,7 @@ impl CurveWalk {
     pub fn new(settings: &CurveSettings, parameters: &[f64], row: usize, prices: [f64; 2]) -> Result<Self, PlanError> {
         settings.costs.validate()?;
         length("parameters", "those of the curve", settings.curve.parameters(), parameters.len())?;
-        let around = (&settings.costs, &settings.inputs);
-        let (value, seconds) = (settings.initial_value, settings.seconds);
-        Ok(Self(Walk::begin(&settings.curve, parameters, (row, prices), value, seconds, around)))
+        Ok(Self(Walk::begin(settings, parameters, (row, prices))))
     }
 
     /// Meets one row of prices.

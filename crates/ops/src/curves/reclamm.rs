@@ -15,13 +15,15 @@
 //! 3. What would leave more than there is stops at a cent's worth.
 //! 4. The protocol takes its share of the fee; the rest is the depositors' revenue.
 
+use serde::{Deserialize, Serialize};
+
 use super::dual::Number;
 use super::walk::{CurvePool, RowCosts};
 
 /// Longest time that a pool is moved by at once, in seconds.
 const LONGEST_SECONDS: f64 = 30.0 * 86_400.0;
-/// What one second's shift of the base is, for an exponent of one.
-const SECONDS_PER_EXPONENT: f64 = 124_649.0;
+/// Seconds in `base = 1 - exponent / 124649`: an exponent of one halves a virtual reserve in a day.
+pub const SECONDS_PER_EXPONENT: f64 = 124_649.0;
 /// Keeps denominators away from zero, as the reference does.
 const SMALLEST: f64 = 1e-30;
 /// Least centeredness by which the shift is scaled.
@@ -30,7 +32,7 @@ const LEAST_CENTEREDNESS: f64 = 1e-10;
 const LEFT_OVER: f64 = 0.01;
 
 /// What does not change about such a pool.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reclamm {
     /// How virtual reserves move.
     pub interpolation: ReclammInterpolation,
@@ -45,9 +47,11 @@ pub struct Reclamm {
 }
 
 /// How the virtual reserves of a reCLAMM move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReclammInterpolation {
     /// By the same factor in the same time.
+    #[default]
     Geometric,
     /// At a speed that is a parameter; geometrically while it is zero.
     ConstantArcLength,
@@ -56,7 +60,7 @@ pub enum ReclammInterpolation {
 }
 
 /// Reserves of a reCLAMM, real and virtual; their unit does not matter, because a deposit of the asked-for value is made.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReclammState {
     /// Real reserves.
     pub reserves: [f64; 2],

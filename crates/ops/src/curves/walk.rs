@@ -2,9 +2,8 @@
 
 use std::fmt::Debug;
 
-use super::Curve;
 use super::dual::Number;
-use super::{eclp, fm_amm, reclamm};
+use super::{Curve, CurveSettings, eclp, fm_amm, reclamm};
 use crate::arbitrage::{Costs, RowInputs};
 
 /// What trading costs at one row.
@@ -69,6 +68,7 @@ pub(super) trait CurvePool<N>: Debug + Send + Sync {
 #[derive(Debug)]
 pub(super) struct Walk<N> {
     pool: Box<dyn CurvePool<N>>,
+    arbitrate: bool,
     costs: Costs,
     inputs: RowInputs,
     last_row: usize,
@@ -76,24 +76,18 @@ pub(super) struct Walk<N> {
 }
 
 impl<N: Number> Walk<N> {
-    /// A deposit of `value` at the prices of a row. `seconds` pass between two visits.
-    pub(super) fn begin(
-        curve: &Curve,
-        parameters: &[N],
-        (row, prices): (usize, [f64; 2]),
-        value: f64,
-        seconds: f64,
-        (costs, inputs): (&Costs, &RowInputs),
-    ) -> Self {
+    /// A deposit at the prices of a row.
+    pub(super) fn begin(settings: &CurveSettings, parameters: &[N], (row, prices): (usize, [f64; 2])) -> Self {
+        let CurveSettings { curve, initial_value: value, seconds, arbitrate, costs, inputs } = settings;
         let pool: Box<dyn CurvePool<N>> = match curve {
-            Curve::FmAmm(settings) => Box::new(fm_amm::Pool::new(*settings, parameters[0], prices, value)),
-            Curve::Eclp(settings) => Box::new(eclp::Pool::new(*settings, of_curve(parameters), prices, value)),
+            Curve::FmAmm(settings) => Box::new(fm_amm::Pool::new(*settings, parameters[0], prices, *value)),
+            Curve::Eclp(settings) => Box::new(eclp::Pool::new(*settings, of_curve(parameters), prices, *value)),
             Curve::Reclamm(settings) => {
-                Box::new(reclamm::Pool::new(settings, of_curve(parameters), prices, value, seconds))
+                Box::new(reclamm::Pool::new(settings, of_curve(parameters), prices, *value, *seconds))
             }
         };
         let next_trade = inputs.trades.partition_point(|trade| trade.row < row);
-        Self { pool, costs: *costs, inputs: inputs.clone(), last_row: row, next_trade }
+        Self { pool, arbitrate: *arbitrate, costs: *costs, inputs: inputs.clone(), last_row: row, next_trade }
     }
 
     /// Deposits since the last visit, arbitrage at the row's prices, then the trades of others since then.
@@ -105,7 +99,9 @@ impl<N: Number> Walk<N> {
         }
         self.last_row = row;
         let costs = RowCosts::at(row, &self.costs, &self.inputs);
-        self.pool.arbitrage(prices, &costs);
+        if self.arbitrate {
+            self.pool.arbitrage(prices, &costs);
+        }
         while let Some(trade) = self.inputs.trades.get(self.next_trade).filter(|trade| trade.row <= row) {
             if trade.amount_in > 0.0 {
                 self.pool.swap(trade.token_in, trade.amount_in, prices, &costs);

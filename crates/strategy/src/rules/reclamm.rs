@@ -4,6 +4,7 @@
 //! training and spread starting points stay inside (T1.6).
 
 use burn::tensor::Tensor;
+use gradpool_ops::curves::SECONDS_PER_EXPONENT;
 use serde::{Deserialize, Serialize};
 
 use super::curve::{CurveRule, Form, given, number};
@@ -13,9 +14,6 @@ use crate::transforms::{logistic, logit, power_of_two};
 
 /// Name of the rule.
 pub const RECLAMM: &str = "reclamm";
-
-/// Seconds by which an exponent of one halves a virtual reserve a day, as the contract counts: `base = 1 - exponent / 124649`.
-const SECONDS_PER_EXPONENT: f64 = 124_649.0;
 
 const LEAVES: &[LeafSpec] = &[
     number("price_ratio", "price_ratio", "highest price / lowest price, above 1", (1.01, 100.0)),
