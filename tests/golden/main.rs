@@ -8,5 +8,6 @@ mod case;
 #[path = "../common/mod.rs"]
 mod common;
 mod fees;
+mod kinds;
 mod momentum;
 mod rules;

@@ -1,13 +1,42 @@
 //! Which kind of pool the name of a rule means.
 
-use gradpool_pools::PoolKind;
+use gradpool_ops::curves::{Eclp, FmAmm, ReclammState};
+use gradpool_pools::{PoolKind, ReclammPool};
+use gradpool_strategy::rules::gyroscope::GYROSCOPE;
+use gradpool_strategy::rules::reclamm::RECLAMM;
 
-use crate::config::PoolSection;
+use crate::config::{PoolSection, ReclammInterpolation};
 
 /// The rule of a basket that nobody trades with.
 pub const HODL: &str = "hodl";
+/// The rule of a CoW pool.
+pub const COW: &str = "cow";
 
-/// The kind of pool that a configuration describes.
-pub fn of(_: &PoolSection) -> PoolKind {
-    PoolKind::Weighted
+/// Whether a rule is that of a pool of two assets with a curve of its own.
+pub fn has_a_curve(rule: &str) -> bool {
+    [COW, GYROSCOPE, RECLAMM].contains(&rule)
+}
+
+/// The kind of pool that a configuration describes; `assets` are the pool's, in alphabetical order.
+pub fn of(section: &PoolSection, assets: &[String]) -> PoolKind {
+    match section.rule.as_str() {
+        COW => PoolKind::Cow(FmAmm { arbitrage_quality: section.cow.arbitrage_quality }),
+        GYROSCOPE => PoolKind::Gyroscope(Eclp {
+            numeraire_is_first: section.gyroscope.numeraire.is_some()
+                && section.gyroscope.numeraire.as_ref() == assets.first(),
+            band_of_reserves: section.compat.eclp_band_of_reserves,
+        }),
+        RECLAMM => {
+            let reclamm = &section.reclamm;
+            PoolKind::Reclamm(ReclammPool {
+                constant_arc_length: reclamm.interpolation == ReclammInterpolation::ConstantArcLength,
+                arc_length_speed: reclamm.arc_length_speed,
+                centeredness_scaling: reclamm.centeredness_scaling,
+                state: reclamm
+                    .state
+                    .map(|state| ReclammState { reserves: state.reserves, virtual_reserves: state.virtual_reserves }),
+            })
+        }
+        _ => PoolKind::Weighted,
+    }
 }

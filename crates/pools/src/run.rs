@@ -1,5 +1,7 @@
 //! The result of running a pool.
 
+use std::ops::Range;
+
 use burn::tensor::{Tensor, TensorData};
 use gradpool_ops::interpolation::{Interpolation, PathLayout};
 use gradpool_strategy::Windows;
@@ -32,6 +34,20 @@ pub struct PoolRun {
     pub windows: Windows,
     /// How their rows lie in update intervals.
     pub layout: PathLayout,
+}
+
+impl PoolRun {
+    /// What fees earned the depositors over some rows of the windows, `[batch]`, in USD; `None` for a pool that does not count
+    /// it, and where the last of the rows, or the row before the first, was not sampled.
+    pub fn fee_revenue_of(&self, rows: Range<usize>) -> Option<Tensor<1>> {
+        let revenue = self.fee_revenue.as_ref()?;
+        let upto = |row: usize| {
+            let sample = self.sample_rows.binary_search(&row).ok()?;
+            Some(revenue.clone().narrow(1, sample, 1).squeeze_dim::<1>(1))
+        };
+        let whole = upto(rows.end.checked_sub(1)?)?;
+        if rows.start == 0 { Some(whole) } else { Some(whole - upto(rows.start - 1)?) }
+    }
 }
 
 /// Everything about every row of a window, for output and checks: a step costs what it takes to write it down.

@@ -2,6 +2,7 @@
 //! the recursion of spec 04 sec. 4.2, independent of the tensor operations that the other ways share.
 
 use gradpool_ops::arbitrage::Arbitrageur;
+use gradpool_ops::curves::CurveWalk;
 
 use super::{Simulated, Simulation};
 
@@ -20,14 +21,36 @@ impl Simulation<'_> {
             let stride = settings.arbitrage_interval_rows;
             let values = values(&weights, self.prices(), assets, stride, settings.initial_value);
             let reserves = self.reserves_of_weights(&weights, &values);
-            return Ok(Simulated { weights, reserves, values });
+            return Ok(Simulated { weights, reserves, values, fee_revenue: None });
         }
-        let reserves = self.traded_reserves(&weights)?;
+        let pool = self.setup.experiment.pool();
+        let curve = pool.curve_walk(self.setup.experiment.history(), self.values, self.rows.start)?;
+        let (reserves, fee_revenue) = match curve {
+            None => (self.traded_reserves(&weights)?, None),
+            Some(curve) => self.reserves_of_curve(curve),
+        };
         let worth = |(reserves, prices): (&[f64], &[f64])| {
             reserves.iter().zip(prices).map(|(reserve, price)| reserve * price).sum::<f64>()
         };
-        let values = reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
-        Ok(Simulated { weights, reserves, values })
+        let values: Vec<f64> =
+            reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
+        if let Some(reserves) = self.without_weights(Some(&reserves)) {
+            weights = self.value_shares(reserves, &values);
+        }
+        Ok(Simulated { weights, reserves, values, fee_revenue })
+    }
+
+    /// Reserves at every row of a pool of two assets with a curve of its own, and what fees earned in all.
+    fn reserves_of_curve(&self, mut pool: CurveWalk) -> (Vec<f64>, Option<f64>) {
+        let settings = self.setup.experiment.pool().settings();
+        let mut reserves = Vec::with_capacity(self.prices().len());
+        for (now, prices) in self.prices().chunks_exact(2).enumerate() {
+            if now % settings.arbitrage_interval_rows == 0 {
+                pool.visit(self.rows.start + now, [prices[0], prices[1]]);
+            }
+            reserves.extend(pool.reserves());
+        }
+        (reserves, settings.kind.counts_fee_revenue().then(|| pool.fee_revenue()))
     }
 
     /// Reserves at every row of a pool that trades with costs, or not at all, one arbitrage after another.

@@ -33,6 +33,16 @@ const fn optional(name: &'static str, meaning: &'static str, range: (f64, f64)) 
     LeafSpec::optional(name, meaning, range).with_shape(LeafShape::Values(1))
 }
 
+/// How fast the range moves.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shift {
+    /// The exponent in `base = 1 - exponent / 124649`.
+    Exponent(f64),
+    /// Factor per second of a moving virtual balance.
+    Base(f64),
+}
+
 /// Where training starts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -41,8 +51,8 @@ pub struct ReclammStart {
     pub price_ratio: f64,
     /// Centeredness below which the range moves.
     pub centeredness_margin: f64,
-    /// Exponent of the shift.
-    pub shift_exponent: f64,
+    /// How fast the range moves.
+    pub shift: Shift,
     /// Speed of a constant arc length, where it is trained.
     pub arc_length_speed: Option<f64>,
     /// Swap fee, where it is trained.
@@ -56,7 +66,7 @@ impl Default for ReclammStart {
         Self {
             price_ratio: 4.0,
             centeredness_margin: 0.2,
-            shift_exponent: 1.0,
+            shift: Shift::Exponent(1.0),
             arc_length_speed: None,
             fee_rate: None,
             physical: false,
@@ -66,13 +76,17 @@ impl Default for ReclammStart {
 
 /// The rule that starts there.
 pub fn rule(start: &ReclammStart) -> CurveRule {
-    let ReclammStart { price_ratio, centeredness_margin, shift_exponent, .. } = *start;
+    let ReclammStart { price_ratio, centeredness_margin, .. } = *start;
+    let (physical_shift, exponent) = match start.shift {
+        Shift::Exponent(exponent) => (("shift_exponent", Some(exponent)), exponent),
+        Shift::Base(base) => (("daily_price_shift_base", Some(base)), (1.0 - base) * SECONDS_PER_EXPONENT),
+    };
     let (speed, fee) = (start.arc_length_speed, start.fee_rate);
     let leaves = if start.physical {
         [
             ("price_ratio", Some(price_ratio)),
             ("centeredness_margin", Some(centeredness_margin)),
-            ("shift_exponent", Some(shift_exponent)),
+            physical_shift,
             ("arc_length_speed", speed),
             ("fees", fee),
         ]
@@ -80,7 +94,7 @@ pub fn rule(start: &ReclammStart) -> CurveRule {
         [
             ("log_excess_ratio", Some((price_ratio - 1.0).log2())),
             ("logit_margin", Some(logit(centeredness_margin))),
-            ("log_shift_exponent", Some(shift_exponent.log2())),
+            ("log_shift_exponent", Some(exponent.log2())),
             ("log_arc_length_speed", speed.map(f64::log2)),
             ("logit_fees", fee.map(logit)),
         ]
@@ -126,9 +140,4 @@ impl ReclammParameters {
             fee_rate: of(&[("fees", |fee| fee), ("logit_fees", logistic)]),
         }
     }
-}
-
-/// The exponent whose base is this one.
-pub fn exponent_of_base(base: f64) -> f64 {
-    (1.0 - base) * SECONDS_PER_EXPONENT
 }

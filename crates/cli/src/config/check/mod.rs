@@ -1,5 +1,6 @@
 //! What a configuration must satisfy beyond the types of its keys.
 
+mod curves;
 mod rule;
 mod training;
 
@@ -24,6 +25,7 @@ pub fn check(config: &RunConfig, places: &Places) -> Checked {
     checker.rule(config)?;
     checker.pool(config)?;
     checker.bounds(config)?;
+    checker.curves(config)?;
     checker.initial(config)?;
     checker.train(config)?;
     checker.learning_rate(config)?;

@@ -6,9 +6,10 @@ use super::super::keys::nearest_name;
 use super::super::pool::COMPOSITE;
 use super::super::{BoundsForm, Covariance, RunConfig};
 use super::{Checked, Checker};
+use crate::kind;
 
 /// Pools of spec 10 sec. 1.4 that are to come, so that their names are not called misspellings.
-const LATER: [&str; 5] = ["hodling_index_market_cap", "trad_hodling_index_market_cap", "cow", "gyroscope", "reclamm"];
+const LATER: [&str; 2] = ["hodling_index_market_cap", "trad_hodling_index_market_cap"];
 
 const MIN_VARIANCE: &str = "min_variance";
 const INDEX_MARKET_CAP: &str = "index_market_cap";
@@ -53,7 +54,7 @@ impl Checker<'_> {
     }
 
     /// An option that only one rule reads.
-    fn option_of(&self, key: &str, is_given: bool, rule: &str, reader: &str) -> Checked {
+    pub(super) fn option_of(&self, key: &str, is_given: bool, rule: &str, reader: &str) -> Checked {
         if !is_given || rule == reader {
             return Ok(());
         }
@@ -86,6 +87,11 @@ impl Checker<'_> {
                 return self.refuse(&format!("{key}.rule"), "is a composite; a composite cannot be part of one", None);
             }
             self.rule_name(&format!("{key}.rule"), rule)?;
+            if kind::has_a_curve(rule) {
+                let problem =
+                    format!("is {rule:?}, a pool with a curve of its own; a composite blends rules of weighted pools");
+                return self.refuse(&format!("{key}.rule"), problem, None);
+            }
             let plain = |letter: char| letter.is_alphanumeric() || letter == '_';
             let fits = !name.is_empty() && name.chars().all(plain);
             self.require(fits, &format!("{key}.name"), format!("{name:?}"), "letters, digits and underscores")?;
