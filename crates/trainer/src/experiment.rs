@@ -204,9 +204,12 @@ impl Experiment {
         });
         let objective = self.objective(&tracked, metric, windows)?;
         let values = objective.to_data().convert::<f64>().iter::<f64>().collect();
-        let gradients = objective.sum().backward();
+        // Where no leaf is trained there is nothing to go back through.
+        let trained = tracked.leaves.keys().any(|leaf| !strategy.is_frozen(leaf));
+        let gradients = trained.then(|| objective.sum().backward());
         let gradient = tracked.map(|leaf, tensor| {
-            let found = if strategy.is_frozen(leaf) { None } else { tensor.grad(&gradients) };
+            let gradients = gradients.as_ref().filter(|_| !strategy.is_frozen(leaf));
+            let found = gradients.and_then(|gradients| tensor.grad(gradients));
             found.unwrap_or_else(|| tensor.clone().inner().zeros_like())
         });
         Ok(ValueAndGradient { values, gradient })
