@@ -3,15 +3,16 @@
 //! On one thread. The tables at the end have the best times; ratios within one run are what counts.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use common::{best, briefly};
+use criterion::{Criterion, criterion_group, criterion_main};
 use gradpool_market::{Step, SynthesisSpec, synthesize};
 use gradpool_ops::recurrence::RecurrenceForm;
 use gradpool_strategy::rules::{RuleOptions, builtin};
@@ -84,30 +85,6 @@ impl Subject {
         tracked.leaves.values().for_each(|leaf| drop(black_box(leaf.grad(&gradients))));
         black_box(value.into_data());
     }
-}
-
-/// There are many of them.
-fn briefly(group: &mut BenchmarkGroup<'_, WallTime>) {
-    group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-}
-
-/// Measures a routine and returns the best time of one iteration in ms; infinite if it was filtered out.
-fn best(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut routine: impl FnMut()) -> f64 {
-    let mut best = f64::INFINITY;
-    group.bench_function(name, |bencher| {
-        bencher.iter_custom(|iterations| {
-            (0..iterations)
-                .map(|_| {
-                    let start = Instant::now();
-                    routine();
-                    let elapsed = start.elapsed();
-                    best = best.min(elapsed.as_secs_f64() * 1e3);
-                    elapsed
-                })
-                .sum()
-        });
-    });
-    best
 }
 
 fn rules(criterion: &mut Criterion) {

@@ -33,7 +33,7 @@ rule_laws!(
     min_variance => Subject::of(MinVariance::default()),
     min_variance_full => Subject::of(MinVariance { covariance: Covariance::Full }),
     index_market_cap => Subject::of(IndexMarketCap::default()),
-    index_market_cap_capped => Subject::of(IndexMarketCap { largest_weight: Some(0.51) }),
+    index_market_cap_capped => Subject::of(IndexMarketCap { largest_weight: Some(0.51), ..IndexMarketCap::default() }),
     ensemble_of_momentum => Subject::of(ensemble(Momentum, 3)),
     ensemble_of_targets => Subject::of(ensemble(MinVariance::default(), 2)),
     ensemble_of_triple_threat => Subject::of(ensemble(TripleThreat, 2)),

@@ -1,14 +1,15 @@
 //! One case of the reference system: what it was given, and how ours is compared with what came out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use gradpool_cli::config::{self, Overrides, ResolvedConfig, Source};
 use gradpool_cli::setup::Setup;
 use gradpool_market::SupplyTable;
 use gradpool_metrics::{Metric, evaluate_all};
-use gradpool_pools::PoolRun;
 use gradpool_pools::run::DenseSeries;
+use gradpool_pools::{PoolRun, RowInputs, UserTrade};
 use gradpool_strategy::{ParameterSets, ParameterValues, Windows};
 use serde_json::Value;
 
@@ -28,6 +29,8 @@ pub struct Case {
     pub values: ParameterValues,
     /// Relative tolerances of values and gradients.
     pub tolerances: (f64, f64),
+    /// Trades at the edge of the no-trade band come a row earlier or later.
+    pub trades_flip: bool,
 }
 
 impl Case {
@@ -48,6 +51,28 @@ impl Case {
             setup,
             values: ParameterValues { leaves },
             tolerances: (VALUE_TOLERANCE, GRADIENT_TOLERANCE),
+            trades_flip: false,
+        }
+    }
+
+    /// The same case where trades at the edge of the no-trade band come a row earlier or later by rounding. They are tiny
+    /// beside the pool but not beside a small reserve, so reserves are compared as shares of the pool's value; and metrics,
+    /// which divide values by little, are held to ten times the tolerance of values.
+    pub fn with_flipping_trades(self) -> Self {
+        Self { trades_flip: true, ..self }
+    }
+
+    fn shares_agree(&self, suffix: &str, found: &[f64], expected: &[f64], prices: &[f64], rows: &[usize]) {
+        let assets = self.setup.strategy().settings().assets;
+        for (place, row) in rows.iter().enumerate() {
+            let prices = &prices[row * assets..(row + 1) * assets];
+            let worth = |reserves: &[f64]| -> Vec<f64> {
+                reserves[place * assets..(place + 1) * assets].iter().zip(prices).map(|(r, p)| r * p).collect()
+            };
+            let (found, expected) = (worth(found), worth(expected));
+            let pool: f64 = expected.iter().sum();
+            let what = format!("{} shares.{suffix} of row {row}", self.golden.name);
+            assert_close(&what, &found, &expected, self.tolerances.0, pool);
         }
     }
 
@@ -64,6 +89,37 @@ impl Case {
         let rows = (0..history.rows()).flat_map(|row| used[row / interval * assets..][..assets].to_vec()).collect();
         let supplies = SupplyTable::from_rows(history.assets(), *history.grid(), rows).unwrap();
         self.setup.experiment = self.setup.experiment.with_supplies(supplies).unwrap();
+        self
+    }
+
+    /// The same case with the series that the reference was given.
+    pub fn with_published_inputs(mut self) -> Self {
+        let published = &self.golden.json["dynamic"];
+        let table = self.setup.experiment.history().prices();
+        let (rows, first) = (table.rows(), self.setup.simulated_rows(&self.config).start);
+        let series = |name: &str, before: f64| -> Option<Arc<[f64]>> {
+            let values = numbers(published.get(name)?.get("values")?);
+            let hold = published[name]["hold"].as_u64().unwrap() as usize;
+            let at = |row: usize| row.checked_sub(first).map_or(before, |row| values[row / hold % values.len()]);
+            Some((0..rows).map(at).collect())
+        };
+        let trade = |trade: &Value| {
+            let numbers = numbers(trade);
+            UserTrade {
+                row: first + numbers[0] as usize,
+                token_in: numbers[1] as usize,
+                token_out: numbers[2] as usize,
+                amount_in: numbers[3],
+            }
+        };
+        let inputs = RowInputs {
+            fee_rate: series("fees", 0.0),
+            gas_cost: series("gas_cost", 0.0),
+            arbitrage_fee: series("arb_fees", 0.0),
+            lp_supply: series("lp_supply", 1.0),
+            trades: published["trades"].as_array().map(|trades| trades.iter().map(trade).collect()).unwrap_or_default(),
+        };
+        self.setup.experiment = self.setup.experiment.with_inputs(inputs).unwrap();
         self
     }
 
@@ -111,6 +167,10 @@ impl Case {
                 let Some((_, expected)) = self.golden.array(&format!("{name}.{suffix}")) else { continue };
                 let found: Vec<f64> =
                     chosen.iter().flat_map(|row| values[row * width..(row + 1) * width].iter().copied()).collect();
+                if *name == "reserves" && self.trades_flip {
+                    self.shares_agree(suffix, &found, expected, &arrays[2].1, &chosen);
+                    continue;
+                }
                 self.close(&format!("{name}.{suffix}"), &found, expected, self.tolerances.0);
             }
         }
@@ -157,8 +217,14 @@ impl Case {
                 assert!(expected.get("error").is_some(), "{name}: {expected}");
                 continue;
             };
+            // What is zero but for rounding has no digits to compare.
+            if expected.abs() < 1e-14 {
+                assert!(found.value.abs() < 1e-14, "{name}: {} {expected}", found.value);
+                continue;
+            }
             // Annualised powers of a day's growth stand to the power 365: so does its rounding.
-            self.close(name, &[found.value], &[expected], self.tolerances.0);
+            let tolerance = if self.trades_flip { 10.0 * self.tolerances.0 } else { self.tolerances.0 };
+            self.close(name, &[found.value], &[expected], tolerance);
         }
     }
 

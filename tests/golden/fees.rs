@@ -70,6 +70,30 @@ cases!(false: mom_vec_1440_fees, mom_scan_1440_fees, mrc_vec_60_fees, ttmrc_fees
 
 /// Supplies as the reference used them (T2.6).
 #[test]
+fn hodling_index_fees() {
+    let name = "hodling_index_fees";
+    let Some(shared) = shared(name) else { return };
+    let case = Case::load(&shared, name, &["pool.arbitrage=pairwise"]).within(1e-8, 1e-6).with_published_supplies();
+    let (run, series) = case.dense();
+    case.series_agree(&run, &series);
+    case.metrics_agree(&run);
+    case.gradients_agree();
+}
+
+/// Without fees the reference forgets what prices did while the pool rested (T4.7).
+#[test]
+fn hodling_index_zero() {
+    let name = "hodling_index_zero";
+    let Some(shared) = shared(name) else { return };
+    let case = Case::load(&shared, name, &["pool.compat.hodling_forgets_drift=true"]).with_published_supplies();
+    let (run, series) = case.dense();
+    case.series_agree(&run, &series);
+    case.metrics_agree(&run);
+    case.gradients_agree();
+}
+
+/// Supplies as the reference used them (T2.6).
+#[test]
 fn index_mcap_fees() {
     let name = "index_mcap_fees";
     let Some(shared) = shared(name) else { return };

@@ -8,6 +8,7 @@ mod case;
 #[path = "../common/mod.rs"]
 mod common;
 mod fees;
+mod inputs;
 mod kinds;
 mod momentum;
 mod rules;

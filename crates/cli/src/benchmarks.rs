@@ -159,5 +159,9 @@ fn constant_weights(setup: &Setup, arbitrate: bool) -> anyhow::Result<Experiment
     let strategy = Strategy::new(Arc::new(Constant::BALANCER), settings)?;
     let pool = Pool::new(strategy, PoolSettings { kind: PoolKind::Weighted, arbitrate, ..pool.settings().clone() })?;
     let goal = setup.experiment.goal().clone();
-    Ok(Experiment::new(pool, &setup.prices, &setup.periods, goal, &setup.device, setup.dtype)?)
+    let experiment = Experiment::new(pool, &setup.prices, &setup.periods, goal, &setup.device, setup.dtype)?;
+    if !arbitrate {
+        return Ok(experiment);
+    }
+    Ok(experiment.with_inputs(setup.experiment.history().inputs().clone())?)
 }

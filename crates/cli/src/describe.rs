@@ -1,12 +1,13 @@
 //! What several commands say in the same words: the pool, prices that were filled, numbers in tables.
 
 use gradpool_ops::Costs;
+use gradpool_pools::RowInputs;
 
 use crate::config::ResolvedConfig;
 use crate::output::Output;
 use crate::setup::Setup;
 
-/// Warns of prices that were carried forward, of old supplies, and of estimators that start with less history than they ask for.
+/// Warns of prices that were carried forward, of old supplies, of files beside the prices that do not cover them, and of estimators that start with less history than they ask for.
 pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
     let prices = setup.experiment.history().prices();
     let filled: Vec<String> = (0..prices.assets().len())
@@ -26,6 +27,9 @@ pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
             let (all, stale) = (supplies.rows(), stale.join(", "));
             output.warn(format!("circulating supplies of {all} rows are older than 7 days: {stale}"));
         }
+    }
+    for note in &setup.notes {
+        output.warn(note);
     }
     let periods = &setup.periods;
     if periods.burn_in_is_short() {
@@ -51,32 +55,40 @@ pub fn warn_of_start(setup: &Setup, config: &ResolvedConfig, output: &mut Output
 /// What the pool is, where a result could be mistaken for that of another.
 pub fn pool(setup: &Setup) -> String {
     let settings = setup.experiment.pool().settings();
+    let inputs = setup.experiment.history().inputs();
+    let others = if inputs.trades.is_empty() { "" } else { ", trades of others" };
+    let supply = if inputs.lp_supply.is_some() { ", deposits and withdrawals" } else { "" };
     if !settings.arbitrate {
-        return "nobody trades against it".to_owned();
+        let alone = others.is_empty() && supply.is_empty();
+        let nobody = if alone { "nobody trades against it" } else { "not arbitraged" };
+        return format!("{nobody}{others}{supply}");
     }
     let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
-    format!("{}, arbitraged every {minutes} min", costs(&settings.costs))
+    format!("{}, arbitraged every {minutes} min{others}{supply}", costs(&settings.costs, inputs))
 }
 
 /// What trading costs, in words.
-fn costs(costs: &Costs) -> String {
-    let mut parts = vec![match costs.fee_rate {
-        0.0 => "no fees".to_owned(),
-        rate => fee(rate),
-    }];
-    if costs.gas_cost > 0.0 {
-        parts.push(format!("gas {} per arbitrage", costs.gas_cost));
+fn costs(costs: &Costs, inputs: &RowInputs) -> String {
+    let [fees, gas_cost, arbitrage_fee] = [
+        (costs.fee_rate, &inputs.fee_rate),
+        (costs.gas_cost, &inputs.gas_cost),
+        (costs.arbitrage_fee, &inputs.arbitrage_fee),
+    ]
+    .map(|(constant, series)| Span::of(constant, series.as_deref()));
+    let mut parts = vec![if fees.most > 0.0 { format!("fee {} %", fees.percent()) } else { "no fees".to_owned() }];
+    if gas_cost.most > 0.0 {
+        parts.push(format!("gas {} per arbitrage", gas_cost.text()));
     }
-    if costs.arbitrage_fee > 0.0 {
-        parts.push(format!("arbitrage costs {} %", 100.0 * costs.arbitrage_fee));
+    if arbitrage_fee.most > 0.0 {
+        parts.push(format!("arbitrage costs {} %", arbitrage_fee.percent()));
     }
-    if costs.fee_rate > 0.0 && costs.noise_trader_ratio > 0.0 {
+    if fees.most > 0.0 && costs.noise_trader_ratio > 0.0 {
         parts.push(format!("noise trading {} x arbitrage", costs.noise_trader_ratio));
     }
-    if costs.fee_rate > 0.0 && costs.protocol_fee_share > 0.0 {
+    if fees.most > 0.0 && costs.protocol_fee_share > 0.0 {
         parts.push(format!("{} % of fees to the protocol", 100.0 * costs.protocol_fee_share));
     }
-    if costs.pairs_only && !costs.are_none() {
+    if costs.pairs_only && [fees, gas_cost, arbitrage_fee].iter().any(|span| span.most > 0.0) {
         parts.push("pairwise trades".to_owned());
     }
     parts.join(", ")
@@ -84,9 +96,32 @@ fn costs(costs: &Costs) -> String {
 
 /// A fee rate in words.
 pub fn fee(rate: f64) -> String {
-    // Ten digits: a rate of 0.003 is 0.3 %, not 0.30000000000000004 %.
-    let percent = (rate * 1e12).round() / 1e10;
-    format!("fee {percent} %")
+    format!("fee {} %", Span { least: rate, most: rate }.percent())
+}
+
+/// A constant, or the range of what is different from row to row.
+#[derive(Clone, Copy)]
+struct Span {
+    least: f64,
+    most: f64,
+}
+
+impl Span {
+    fn of(constant: f64, series: Option<&[f64]>) -> Self {
+        let Some(series) = series else { return Self { least: constant, most: constant } };
+        let least = series.iter().copied().fold(f64::INFINITY, f64::min);
+        Self { least, most: series.iter().copied().fold(0.0, f64::max) }
+    }
+
+    fn text(self) -> String {
+        if self.least == self.most { self.least.to_string() } else { format!("{} .. {}", self.least, self.most) }
+    }
+
+    fn percent(self) -> String {
+        // Ten digits: a rate of 0.003 is 0.3 %, not 0.30000000000000004 %.
+        let percent = |rate: f64| (rate * 1e12).round() / 1e10;
+        Self { least: percent(self.least), most: percent(self.most) }.text()
+    }
 }
 
 /// A number with six significant digits.

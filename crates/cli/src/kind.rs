@@ -12,6 +12,14 @@ pub const HODL: &str = "hodl";
 /// The rule of a CoW pool.
 pub const COW: &str = "cow";
 
+/// The rule of an index that trades only while its weights move.
+pub const HODLING_INDEX: &str = "hodling_index_market_cap";
+
+/// Whether a pool rests while its weights do.
+pub fn rests_with_weights(section: &PoolSection) -> bool {
+    section.rule == HODLING_INDEX
+}
+
 /// Whether a rule is that of a pool of two assets with a curve of its own.
 pub fn has_a_curve(rule: &str) -> bool {
     [COW, GYROSCOPE, RECLAMM].contains(&rule)

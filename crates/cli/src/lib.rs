@@ -12,6 +12,7 @@ pub mod describe;
 pub mod fingerprint;
 pub mod given;
 pub mod human_units;
+pub mod inputs;
 pub mod judgement;
 pub mod kind;
 pub mod leaf_nesting;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use burn::tensor::{DType, Device};
-use gradpool_market::{MINUTE_MS, PeriodSpec, Periods, PriceTable, load_range, load_supplies, parse_time};
+use gradpool_market::{MINUTE_MS, PeriodSpec, Periods, PriceTable, SupplyTable, load_range, load_supplies, parse_time};
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings};
 use gradpool_strategy::rules::gyroscope::GYROSCOPE;
@@ -15,6 +15,7 @@ use gradpool_trainer::{Experiment, Goal, Objective, SamplingRange, TrainSettings
 use sha2::{Digest, Sha256};
 
 use crate::config::{self, DeviceKind, Precision, ResolvedConfig, hexadecimal};
+use crate::inputs;
 use crate::kind::{self, HODL};
 use crate::output::Hinted;
 use crate::rule::RuleParts;
@@ -37,6 +38,8 @@ pub struct Setup {
     pub device: Device,
     /// Number type of tensors.
     pub dtype: DType,
+    /// What the user may not expect of the files of `[pool.inputs]`, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Setup {
@@ -98,15 +101,24 @@ impl Setup {
             let supplies = load_supplies(&market_caps(config)?, table.assets(), *table.grid())?;
             experiment = experiment.with_supplies(supplies)?;
         }
-        Ok(Self { prices, periods, experiment, parts, device, dtype })
+        let first_row = experiment.periods().train.start;
+        let (inputs, notes) = inputs::load(&config.pool, experiment.history().prices(), first_row)?;
+        experiment = experiment.with_inputs(inputs)?;
+        Ok(Self { prices, periods, experiment, parts, device, dtype, notes })
     }
 
-    /// A hash of the data that decide numbers: the prices, and circulating supplies where the rule looks at them.
+    /// A hash of the data that decide numbers: the prices, circulating supplies where the rule looks at them, and what changes from
+    /// row to row around the pool.
     pub fn data_hash(&self) -> String {
         let prices = self.prices.content_hash();
-        let Some(supplies) = self.experiment.history().supplies() else { return prices };
+        let (supplies, inputs) = (self.experiment.history().supplies(), self.experiment.history().inputs());
+        if supplies.is_none() && inputs.is_empty() {
+            return prices;
+        }
         let mut hasher = Sha256::new_with_prefix(prices);
-        supplies.supplies().iter().for_each(|supply| hasher.update(supply.to_le_bytes()));
+        let supplies = supplies.into_iter().flat_map(SupplyTable::supplies);
+        supplies.for_each(|supply| hasher.update(supply.to_le_bytes()));
+        inputs::hash(inputs, &mut hasher);
         hexadecimal(&hasher.finalize())
     }
 
@@ -369,6 +381,8 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         kind: kind::of(section, prices.assets()),
         initial_value: section.initial_value,
         arbitrage_interval_rows,
+        rests_with_weights: kind::rests_with_weights(section),
+        forgets_drift: section.compat.hodling_forgets_drift,
         arbitrate: section.arbitrate && section.rule != HODL,
         valuation: match section.valuation {
             config::Valuation::Auto => gradpool_pools::Valuation::Auto,
@@ -382,6 +396,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
             noise_trader_ratio: section.noise_trader_ratio,
             protocol_fee_share: section.protocol_fee_share,
             pairs_only: section.arbitrage == config::Arbitrage::Pairwise,
+            dynamic_form: section.compat.dynamic_protocol_fees,
         },
     };
     Ok(Pool::new(strategy, settings)?)

@@ -48,7 +48,7 @@ fn every_golden_case_is_understood_whole() {
         assert!(config.period.inclusive_end, "{name}");
         assert_eq!(config.pool.arbitrage_fee, fingerprint["arb_fees"].as_f64().unwrap(), "{name}");
         assert_eq!(config.pool.gas_cost, fingerprint["gas_cost"].as_f64().unwrap(), "{name}");
-        let beyond = fingerprint["price_noise_sigma"] != json!(0.0) || fingerprint["do_trades"] == json!(true);
+        let beyond = fingerprint["price_noise_sigma"] != json!(0.0);
         assert!(!beyond || !report.unsupported.is_empty(), "{name}: something is ignored");
     }
 }
@@ -61,8 +61,7 @@ fn golden_cases_can_be_run_with_every_rule() {
     for (name, text) in golden("golden/cases") {
         let fingerprint = serde_json::from_str::<Value>(&text).unwrap()["run_fingerprint"].clone();
         let plain = fingerprint["rule"].as_str().unwrap().split("__").all(known)
-            && fingerprint["price_noise_sigma"] == json!(0.0)
-            && fingerprint["do_trades"] == json!(false);
+            && fingerprint["price_noise_sigma"] == json!(0.0);
         let source = Source::File(folder.as_ref().unwrap().join(format!("{name}.json")));
         match load(&source, &Overrides::default()) {
             Ok(loaded) => {
@@ -231,7 +230,6 @@ fn a_command_says_once_which_keys_have_no_effect_and_why_only_if_asked() {
 fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
     for (key, value) in [
         ("price_noise_sigma", json!(0.1)),
-        ("do_trades", json!(true)),
         ("subsidary_pools", json!([{ "rule": "hodl" }])),
         ("rule", json!("lvr__momentum")),
     ] {
@@ -257,6 +255,14 @@ fn costs_are_taken_over() {
     assert_eq!((pool.fee_rate, pool.protocol_fee_share, pool.gas_cost), (0.003, 0.25, 2.0));
     assert_eq!((pool.arbitrage_fee, pool.noise_trader_ratio), (0.0005, 1.5));
     assert_eq!((report.unsupported, report.dead_keys), (vec![], vec![]));
+}
+
+#[test]
+fn costs_that_need_fees_are_kept_for_a_series_of_them() {
+    let (config, report) = import(&json!({ "protocol_fee_split": 0.25, "noise_trader_ratio": 1.5, "do_trades": true }));
+    assert_eq!((config.pool.protocol_fee_share, config.pool.noise_trader_ratio), (0.25, 1.5));
+    assert_eq!((report.unsupported, report.dead_keys.len()), (vec![], 2));
+    assert!(report.notes[0].contains("`pool.inputs.trades`"), "{:?}", report.notes);
 }
 
 #[test]
@@ -326,10 +332,10 @@ fn wrong_types_name_key_value_and_what_is_expected() {
 fn set_applies_on_top_of_a_fingerprint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.json");
-    std::fs::write(&path, json!({ "rule": "hodl", "fees": 0.003 }).to_string()).unwrap();
+    std::fs::write(&path, json!({ "rule": "cow", "fees": 0.003 }).to_string()).unwrap();
     let source = Source::File(path);
     let error = load(&source, &Overrides::default()).unwrap_err().to_string();
-    assert!(error.contains("`pool.rule` = \"hodl\" is not available"), "{error}");
+    assert!(error.contains("`pool.rule` is \"cow\", a pool of two assets; `data.assets` names 3"), "{error}");
     let set = ["pool.rule=momentum", "pool.fee_rate=0", "train.iterations=12"].map(str::to_owned).to_vec();
     let loaded = load(&source, &Overrides { set, ..Overrides::default() }).unwrap();
     assert_eq!((loaded.config.pool.fee_rate, loaded.config.train.iterations), (0.0, 12));

@@ -379,7 +379,7 @@ fn what_is_refused_and_how() {
         (&at("missing.safetensors"), &[]),
         (&good, &["--gradients", "final_value,daily_log_sharp"]),
         (&good, &["--gradients", "final_value", "--path", "stream"]),
-        (&good, &["--input", "fees=fees.csv"]),
+        (&good, &["--input", "fees=no/such.csv"]),
         (&good, &["--series", &blocked]),
         (&good, &["--series", &other]),
         (&good, &["--data", "no/such/folder"]),

@@ -8,6 +8,8 @@ use crate::time::{format_duration, format_time};
 
 const MARKET_CAP_LAYOUT: &str =
     "a market-cap file is a CSV with the columns snapped_at (date and time, UTC), price and market_cap (both USD)";
+const INPUT_LAYOUT: &str = "a file of inputs is a CSV with the column unix and those of its kind: fees or bps; trade_gas_cost_usd or USD; \
+     arb_fees or bps; lp_supply; token_in, token_out and amount_in";
 
 /// Where in a file something was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,31 @@ pub struct Place {
     pub line: Option<u64>,
     /// Time of the row, milliseconds of the Unix epoch, where it could be read.
     pub time_ms: Option<i64>,
+}
+
+impl Place {
+    /// Refuses a row that is not later than the one before it.
+    pub(crate) fn follows(&self, previous_ms: i64) -> Result<(), MarketError> {
+        match self.time_ms {
+            Some(time_ms) if time_ms < previous_ms => {
+                Err(MarketError::Unsorted { place: Box::new(self.clone()), previous_ms })
+            }
+            Some(time_ms) if time_ms == previous_ms => {
+                Err(MarketError::Duplicate { place: Box::new(self.clone()), first_row: self.row - 1 })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The error of a cell that cannot be read.
+    pub(crate) fn unreadable(&self, text: &str, column: &str, expected: &'static str) -> MarketError {
+        MarketError::Unreadable {
+            place: Box::new(self.clone()),
+            column: column.to_owned(),
+            text: text.to_owned(),
+            expected,
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -282,6 +309,32 @@ pub enum MarketError {
         /// First time of the grid.
         start_ms: i64,
     },
+    /// A file beside the prices with a defect.
+    #[error(transparent)]
+    InputFile {
+        /// What is wrong with it.
+        defect: Box<Self>,
+    },
+    /// A file without a single row.
+    #[error("{} has no rows below its header", file.display())]
+    Empty {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A token that is none of the pool's assets.
+    #[error("{place}: column `{column}` holds `{token}`, which is none of the assets; they are {}", quoted(assets))]
+    UnknownToken {
+        /// Where.
+        place: Box<Place>,
+        /// The column.
+        column: String,
+        /// The token.
+        token: String,
+        /// The assets.
+        assets: Vec<String>,
+        /// The asset with the nearest name, if one is near.
+        nearest: Option<String>,
+    },
     /// A table of supplies that breaks its own promises.
     #[error("the supply table is not possible: {reason}")]
     InvalidSupplies {
@@ -386,6 +439,11 @@ impl MarketError {
             Self::MarketCapFile { defect } if matches!(**defect, Self::MissingColumn { .. }) => {
                 MARKET_CAP_LAYOUT.to_owned()
             }
+            Self::InputFile { defect } => match &**defect {
+                Self::MissingColumn { .. } => INPUT_LAYOUT.to_owned(),
+                Self::UnknownToken { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+                _ => return None,
+            },
             Self::StepUnknown { .. } | Self::DifferentGrids { .. } => "say which step is meant, such as step = \"1 h\"".to_owned(),
             Self::NoBurnIn { first_ms, .. } => {
                 format!("start at least one day after {}, or lower the maximum memory", format_time(*first_ms))

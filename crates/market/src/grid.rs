@@ -86,6 +86,15 @@ impl Grid {
         self.rows as f64 / self.rows_per_day() as f64
     }
 
+    /// For each row, the index of the last of these rising times that is not later; `None` before the first.
+    pub(crate) fn newest<'a>(&'a self, times: &'a [i64]) -> impl Iterator<Item = Option<usize>> + 'a {
+        let mut seen = 0;
+        (0..self.rows).map(move |row| {
+            seen += times[seen..].iter().take_while(|time_ms| **time_ms <= self.time_ms(row)).count();
+            seen.checked_sub(1)
+        })
+    }
+
     /// The grid of a range of rows. The range must lie inside the grid; [`crate::PriceTable::slice`] checks it.
     pub(crate) fn slice(&self, rows: &Range<usize>) -> Self {
         Self { start_ms: self.time_ms(rows.start), step_ms: self.step_ms, rows: rows.len() }

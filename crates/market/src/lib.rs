@@ -2,7 +2,8 @@
 //!
 //! Prices come from files ([`DataSource`], [`load`]) or are made ([`SynthesisSpec`], [`synthesize`]); both end in a [`PriceTable`]: close
 //! prices in USD of several assets on one regular [`Grid`] without holes. [`Periods`] cuts its rows into burn-in, training, validation
-//! and test; [`load_supplies`] reads circulating supplies onto the same grid ([`SupplyTable`]). [`inspect`] says what is wrong with files,
+//! and test; [`load_supplies`] reads circulating supplies onto the same grid ([`SupplyTable`]),
+//! [`load_series`] and [`load_trades`] what else changes from row to row. [`inspect`] says what is wrong with files,
 //! [`convert`] brings them into the standard layout.
 //!
 //! Rows are rows: the step of the grid is known and any that divides a day, so a row index is never a minute.
@@ -24,6 +25,7 @@ mod convert;
 mod error;
 mod extent;
 mod grid;
+mod inputs;
 mod inspect;
 mod load;
 mod origin;
@@ -41,6 +43,7 @@ mod write;
 pub use convert::{ConvertOptions, ConvertedFile, convert};
 pub use error::{MarketError, Place};
 pub use grid::Grid;
+pub use inputs::{RowSeries, SeriesKind, Trade, TradeList, load_series, load_trades};
 pub use inspect::{AssetInspection, CommonSpan, Inspection, MissingRows, RowProblem, inspect, inspect_path};
 pub use load::{load, load_range};
 pub use origin::AssetOrigin;

@@ -8,8 +8,11 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device, Tensor};
 use common::{Numbers, distance, loss, tensor, values};
 use gradpool_ops::arbitrage::reference;
-use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, arbitrage};
+use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, RowInputs, UserTrade, arbitrage};
 use proptest::prelude::*;
+
+/// Positions, initial reserves and fees.
+type Inputs = (Tensor<3>, Tensor<2>, Tensor<2>);
 
 /// Everything that goes into a call.
 #[derive(Clone, Debug)]
@@ -23,46 +26,68 @@ struct Call {
     initial: Vec<f64>,
     samples: Vec<usize>,
     costs: Costs,
+    /// One or more per entry of the batch.
+    fees: Vec<f64>,
+    fee_rows: usize,
+    inputs: RowInputs,
+    rests: bool,
 }
 
 impl Call {
     fn plan(&self) -> Arc<ArbitragePlan> {
         let prices: Arc<[f64]> = self.prices.clone().into();
         let samples = self.samples.clone();
-        Arc::new(
-            ArbitragePlan::new(self.layout, self.starts.clone(), self.assets, prices, samples, self.costs).unwrap(),
-        )
+        let plan =
+            ArbitragePlan::new(self.layout, self.starts.clone(), self.assets, prices, samples, self.costs).unwrap();
+        let plan = plan.with_inputs(self.inputs.clone()).unwrap().with_fee_rows(self.fee_rows);
+        Arc::new(if self.rests { plan.resting_with_weights() } else { plan })
     }
 
     fn batch(&self) -> usize {
         self.sets * self.starts.len()
     }
 
-    fn tensors(&self, device: &Device, dtype: DType) -> (Tensor<3>, Tensor<2>) {
+    fn tensors(&self, device: &Device, dtype: DType) -> Inputs {
         let batch = self.batch();
         let blocks = self.positions.len() / batch / self.assets;
         (
             tensor(&self.positions, [batch, blocks, self.assets], device, dtype),
             tensor(&self.initial, [batch, self.assets], device, dtype),
+            tensor(&self.fees, [batch, self.fees.len() / batch], device, dtype),
         )
     }
 
     fn reserves(&self) -> Vec<f64> {
-        let (positions, initial) = self.tensors(&Device::flex(), DType::F64);
-        values(&arbitrage(positions, initial, &self.plan()))
+        self.reserves_on(DType::F64)
     }
 
-    /// Reserves, and gradients of positions and initial reserves.
-    fn run(&self, form: impl Fn(Tensor<3>, Tensor<2>) -> Tensor<3>, device: &Device) -> [Vec<f64>; 3] {
-        let (positions, initial) = self.tensors(&device.clone().autodiff(), DType::F64);
-        let (positions, initial) = (positions.require_grad(), initial.require_grad());
-        let reserves = form(positions.clone(), initial.clone());
+    fn reserves_on(&self, dtype: DType) -> Vec<f64> {
+        let (positions, initial, fees) = self.tensors(&Device::flex(), dtype);
+        values(&arbitrage(positions, initial, fees, &self.plan()))
+    }
+
+    fn fused(&self, device: &Device) -> [Vec<f64>; 4] {
+        let plan = self.plan();
+        self.run(|positions, initial, fees| arbitrage(positions, initial, fees, &plan), device)
+    }
+
+    fn expected(&self, device: &Device) -> [Vec<f64>; 4] {
+        let plan = self.plan();
+        self.run(|positions, initial, fees| reference::arbitrage(positions, initial, fees, &plan), device)
+    }
+
+    /// Reserves, and gradients of positions, initial reserves and fees.
+    fn run(&self, form: impl Fn(Tensor<3>, Tensor<2>, Tensor<2>) -> Tensor<3>, device: &Device) -> [Vec<f64>; 4] {
+        let (positions, initial, fees) = self.tensors(&device.clone().autodiff(), DType::F64);
+        let (positions, initial, fees) = (positions.require_grad(), initial.require_grad(), fees.require_grad());
+        let reserves = form(positions.clone(), initial.clone(), fees.clone());
         let gradients = loss(reserves.clone()).backward();
         let gradient = |found: Option<Vec<f64>>, len: usize| found.unwrap_or_else(|| vec![0.0; len]);
         [
             values(&reserves),
             gradient(positions.grad(&gradients).as_ref().map(values), self.positions.len()),
             gradient(initial.grad(&gradients).as_ref().map(values), self.initial.len()),
+            gradient(fees.grad(&gradients).as_ref().map(values), self.fees.len()),
         ]
     }
 }
@@ -100,7 +125,77 @@ fn call(seed: u64, shape: Shape, costs: Costs) -> Call {
         .collect();
     let visited = layout.visited();
     let samples = (0..visited).filter(|visit| visit % 3 == 2 || visit + 1 == visited).collect();
-    Call { assets, sets, layout, starts, prices, positions, initial, samples, costs }
+    Call {
+        assets,
+        sets,
+        layout,
+        starts,
+        prices,
+        positions,
+        initial,
+        samples,
+        costs,
+        fees: vec![costs.fee_rate; batch],
+        fee_rows: usize::MAX,
+        inputs: RowInputs::default(),
+        rests: false,
+    }
+}
+
+/// What else a pool may meet: which of the inputs change from row to row.
+#[derive(Clone, Copy, Debug)]
+struct Changes {
+    fees_of_entries: bool,
+    fee_rate: bool,
+    gates: bool,
+    lp_supply: bool,
+    trades: bool,
+    rests: bool,
+    dynamic_form: bool,
+}
+
+impl Call {
+    /// The same call with inputs that change from row to row.
+    fn changing(mut self, seed: u64, changes: Changes) -> Self {
+        let mut numbers = Numbers(seed ^ 0x5eed);
+        let rows = self.prices.len() / self.assets;
+        let scale = self.costs.fee_rate;
+        let mut series = |given: bool, low: f64, high: f64| -> Option<Arc<[f64]>> {
+            given.then(|| numbers.list(rows, low, high).into())
+        };
+        self.inputs.fee_rate = series(changes.fee_rate, 0.0, 2.0 * scale);
+        self.inputs.gas_cost = series(changes.gates, 0.0, 0.5);
+        self.inputs.arbitrage_fee = series(changes.gates, 0.0, 0.002);
+        self.inputs.lp_supply = series(changes.lp_supply, 0.8, 1.2);
+        if changes.fees_of_entries {
+            self.fees = numbers.list(3 * self.batch(), 0.0, 2.0 * scale);
+            self.fee_rows = 2;
+        }
+        if changes.trades {
+            let trade = |row| UserTrade {
+                row,
+                token_in: row % self.assets,
+                token_out: (row + 1) % self.assets,
+                amount_in: 0.3,
+            };
+            self.inputs.trades = (0..rows).step_by(3).map(trade).collect();
+        }
+        self.rests = changes.rests;
+        self.costs.dynamic_form = changes.dynamic_form;
+        self
+    }
+}
+
+fn changes() -> impl Strategy<Value = Changes> {
+    prop::array::uniform7(any::<bool>()).prop_map(|[a, b, c, d, e, f, g]| Changes {
+        fees_of_entries: a,
+        fee_rate: b,
+        gates: c,
+        lp_supply: d,
+        trades: e,
+        rests: f,
+        dynamic_form: g,
+    })
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
@@ -123,6 +218,7 @@ fn costs() -> impl Strategy<Value = Costs> {
         noise_trader_ratio: parts.0,
         protocol_fee_share: parts.1,
         pairs_only,
+        dynamic_form: false,
     })
 }
 
@@ -150,6 +246,10 @@ fn one_trade(reserves: &[f64], weights: &[f64], prices: &[f64], costs: Costs) ->
         initial: reserves.to_vec(),
         samples: vec![0],
         costs,
+        fees: vec![costs.fee_rate],
+        fee_rows: usize::MAX,
+        inputs: RowInputs::default(),
+        rests: false,
     }
     .reserves()
 }
@@ -183,26 +283,45 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn fused_equals_reference((seed, shape, costs) in (any::<u64>(), shapes(), costs())) {
-        let call = call(seed, shape, costs);
-        for device in common::devices() {
-            let plan = call.plan();
-            let fused = call.run(|positions, initial| arbitrage(positions, initial, &plan), &device);
-            let expected = call.run(|positions, initial| reference::arbitrage(positions, initial, &plan), &device);
-            prop_assert!(distance(&fused[0], &expected[0]) < 1e-11, "reserves {}", distance(&fused[0], &expected[0]));
-            for (fused, expected) in fused.iter().zip(&expected).skip(1) {
-                prop_assert!(distance(fused, expected) < 1e-9, "{fused:?} {expected:?}");
+    fn fused_equals_reference((seed, shape, costs, changes) in (any::<u64>(), shapes(), costs(), changes())) {
+        let plain = call(seed, shape, costs);
+        for call in [plain.clone(), plain.changing(seed, changes)] {
+            for device in common::devices() {
+                let (fused, expected) = (call.fused(&device), call.expected(&device));
+                let off = distance(&fused[0], &expected[0]);
+                prop_assert!(off < 1e-11, "reserves {off}");
+                // Where nothing is charged it is rounding that says which token enters, and so what a fee would do.
+                let compared = if costs.fee_rate > 0.0 { 4 } else { 3 };
+                for (fused, expected) in fused.iter().zip(&expected).take(compared).skip(1) {
+                    prop_assert!(distance(fused, expected) < 1e-9, "{fused:?} {expected:?}");
+                }
             }
         }
     }
 
     #[test]
-    fn threads_change_no_bit((seed, shape, costs) in (any::<u64>(), shapes(), costs())) {
-        let call = call(seed, Shape { sets: 2, windows: 2, ..shape }, costs);
-        let plan = call.plan();
-        let run = || call.run(|positions, initial| arbitrage(positions, initial, &plan), &Device::flex());
+    fn threads_change_no_bit((seed, shape, costs, changes) in (any::<u64>(), shapes(), costs(), changes())) {
+        let call = call(seed, Shape { sets: 2, windows: 2, ..shape }, costs).changing(seed, changes);
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let run = || call.fused(&Device::flex());
         prop_assert_eq!(pool(1).install(run), pool(2).install(run));
+    }
+
+    /// Series that never change are the constants that they repeat.
+    #[test]
+    fn constant_series_are_constants((seed, shape, costs) in (any::<u64>(), shapes(), costs())) {
+        let call = call(seed, shape, costs);
+        let rows = call.prices.len() / call.assets;
+        let series = |value: f64| -> Option<Arc<[f64]>> { Some(vec![value; rows].into()) };
+        let mut repeated = call.clone();
+        repeated.inputs = RowInputs {
+            fee_rate: series(costs.fee_rate),
+            gas_cost: series(costs.gas_cost),
+            arbitrage_fee: series(costs.arbitrage_fee),
+            lp_supply: series(2.0),
+            trades: Arc::new([]),
+        };
+        prop_assert_eq!(call.reserves(), repeated.reserves());
     }
 }
 
@@ -286,17 +405,32 @@ fn gradients_equal_central_differences() {
         interpolation: Interpolation::Linear,
     };
     let costs = Costs { noise_trader_ratio: 0.5, protocol_fee_share: 0.25, ..fee(0.003) };
-    for (seed, costs) in [(1, fee(0.003)), (2, fee(0.0005)), (3, costs), (4, Costs { pairs_only: true, ..costs })] {
-        let call = call(seed, shape, costs);
-        let plan = call.plan();
-        let [_, positions, initial] = call.run(|p, i| arbitrage(p, i, &plan), &Device::flex());
+    let changes = Changes {
+        fees_of_entries: true,
+        fee_rate: false,
+        gates: false,
+        lp_supply: true,
+        trades: true,
+        rests: false,
+        dynamic_form: false,
+    };
+    let changing = |seed, changes| call(seed, shape, costs).changing(seed, changes);
+    for call in [
+        call(1, shape, fee(0.003)),
+        call(2, shape, fee(0.0005)),
+        call(3, shape, costs),
+        call(4, shape, Costs { pairs_only: true, ..costs }),
+        changing(5, changes),
+        changing(6, Changes { dynamic_form: true, ..changes }),
+        changing(7, Changes { rests: true, fee_rate: true, ..changes }),
+    ] {
+        let [_, positions, initial, fees] = call.fused(&Device::flex());
         let at = |call: &Call| {
-            let (positions, initial) = call.tensors(&Device::flex(), DType::F64);
-            values(&loss(arbitrage(positions, initial, &plan)))[0]
+            let (positions, initial, fees) = call.tensors(&Device::flex(), DType::F64);
+            values(&loss(arbitrage(positions, initial, fees, &call.plan())))[0]
         };
-        let check = |found: f64, moved: &dyn Fn(f64) -> Call, what: &str| {
-            let h = 1e-6;
-            let difference = (at(&moved(h)) - at(&moved(-h))) / (2.0 * h);
+        let check = |found: f64, size: f64, moved: &dyn Fn(f64) -> Call, what: &str| {
+            let difference = (at(&moved(size)) - at(&moved(-size))) / (2.0 * size);
             assert!((found - difference).abs() < 1e-5 * (1.0 + difference.abs()), "{what}: {found} {difference}");
         };
         for (index, found) in positions.iter().enumerate() {
@@ -305,15 +439,23 @@ fn gradients_equal_central_differences() {
                 moved.positions[index] += size;
                 moved
             };
-            check(*found, &moved, "position");
+            check(*found, 1e-6, &moved, "position");
         }
         for (index, found) in initial.iter().enumerate() {
             let moved = |size: f64| {
                 let mut moved = call.clone();
-                moved.initial[index] *= 1.0 + size / moved.initial[index];
+                moved.initial[index] += size;
                 moved
             };
-            check(*found, &moved, "initial reserves");
+            check(*found, 1e-6, &moved, "initial reserves");
+        }
+        for (index, found) in fees.iter().enumerate() {
+            let moved = |size: f64| {
+                let mut moved = call.clone();
+                moved.fees[index] += size;
+                moved
+            };
+            check(*found, 1e-7, &moved, "fee");
         }
     }
 }
@@ -332,9 +474,7 @@ fn long_windows_have_the_gradient_of_the_reference() {
         interpolation: Interpolation::Linear,
     };
     let call = call(9, shape, fee(0.003));
-    let plan = call.plan();
-    let fused = call.run(|p, i| arbitrage(p, i, &plan), &Device::flex());
-    let expected = call.run(|p, i| reference::arbitrage(p, i, &plan), &Device::flex());
+    let (fused, expected) = (call.fused(&Device::flex()), call.expected(&Device::flex()));
     for (fused, expected) in fused.iter().zip(&expected) {
         assert!(distance(fused, expected) < 1e-9);
     }
@@ -353,9 +493,7 @@ fn single_precision_runs() {
         interpolation: Interpolation::Linear,
     };
     let call = call(3, shape, fee(0.003));
-    let (positions, initial) = call.tensors(&Device::flex(), DType::F32);
-    let found = values(&arbitrage(positions, initial, &call.plan()));
-    assert!(distance(&found, &call.reserves()) < 1e-5);
+    assert!(distance(&call.reserves_on(DType::F32), &call.reserves()) < 1e-5);
 }
 
 #[test]

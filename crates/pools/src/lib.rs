@@ -5,6 +5,7 @@
 //! [`PoolRun`] is the result for many parameter sets and windows, differentiable where the parameters are.
 
 pub mod error;
+mod forgetful;
 pub mod kinds;
 mod layout;
 pub mod log_prices;

@@ -111,6 +111,11 @@ impl Pool {
         &self.settings
     }
 
+    /// Whether the pool is arbitraged at all rows and nothing costs anything, so that its value shares are its weights.
+    pub fn holds_its_weights(&self, history: &PricedHistory) -> bool {
+        self.settings.holds_its_weights() && history.inputs.is_empty()
+    }
+
     /// The same pool with its value computed in another way.
     #[must_use]
     pub fn with_valuation(mut self, valuation: Valuation) -> Self {
@@ -170,6 +175,10 @@ impl Pool {
     pub fn with_inputs(&self, mut history: PricedHistory, inputs: RowInputs) -> Result<PricedHistory, PoolError> {
         let (rows, assets) = (history.prices.rows(), history.prices.assets().len());
         inputs.validate(rows, assets).map_err(|error| PoolError::Plan(error.to_string()))?;
+        if self.settings.rests_with_weights && !inputs.trades.is_empty() {
+            let reason = "users cannot trade with a pool that rests while its weights do";
+            return Err(PoolError::Plan(reason.into()));
+        }
         history.inputs = inputs;
         Ok(history)
     }
@@ -220,8 +229,10 @@ impl Pool {
             initial_reserves = curve.initial_reserves;
             fee_revenue = curve.fee_revenue;
             Some(curve.reserves)
-        } else if self.settings.holds_its_weights() {
+        } else if self.holds_its_weights(history) {
             None
+        } else if self.settings.forgets_drift && self.settings.costs.are_none() {
+            Some(self.forgetful_reserves(history, &positions, &initial_reserves, windows, samples))
         } else if self.settings.arbitrate {
             Some(self.traded_reserves(history, &positions, &initial_reserves, windows, samples)?)
         } else {
@@ -293,12 +304,17 @@ impl Pool {
         visits.dedup();
         let picked: Vec<usize> =
             samples.iter().map(|row| visits.partition_point(|visit| *visit < row / layout.stride)).collect();
-        let assets = positions.dims()[2];
+        let [batch, _, assets] = positions.dims();
         let prices = history.shared_prices();
         let starts = windows.starts.clone();
         let plan = ArbitragePlan::new(layout, starts, assets, prices, visits.clone(), self.settings.costs)
-            .map_err(|error| PoolError::Plan(error.to_string()))?;
-        let reserves = arbitrage(positions.clone(), initial_reserves.clone(), &Arc::new(plan));
+            .and_then(|plan| plan.with_inputs(history.inputs.clone()));
+        let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?;
+        if self.settings.rests_with_weights {
+            plan = plan.resting_with_weights();
+        }
+        let fees = Tensor::full([batch, 1], self.settings.costs.fee_rate, (&positions.device(), positions.dtype()));
+        let reserves = arbitrage(positions.clone(), initial_reserves.clone(), fees, &Arc::new(plan));
         Ok(if picked.len() == visits.len() { reserves } else { pick(reserves, picked.into_iter()) })
     }
 

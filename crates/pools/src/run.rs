@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorData};
 use gradpool_ops::interpolation::{Interpolation, PathLayout};
-use gradpool_strategy::Windows;
+use gradpool_strategy::{OutputKind, Windows};
 
 use crate::pool::{Pool, PricedHistory, interpolated_rows};
 
@@ -53,7 +53,7 @@ impl PoolRun {
 /// Everything about every row of a window, for output and checks: a step costs what it takes to write it down.
 #[derive(Clone, Debug)]
 pub struct DenseSeries {
-    /// Weights the pool was set to, `[batch, rows, assets]`; value shares where it has none.
+    /// Weights the pool was set to, `[batch, rows, assets]`; of a held basket, and of a pool that has none, its shares of value.
     pub weights: Tensor<3>,
     /// Reserves, `[batch, rows, assets]`: those of the last arbitrage.
     pub reserves: Tensor<3>,
@@ -85,6 +85,12 @@ impl Pool {
             let stride = run.layout.stride;
             if stride == 1 { reserves } else { crate::pool::pick(reserves, (0..rows).map(|row| row - row % stride)) }
         };
+        // A basket that is held has no other weights than the shares of its value.
+        let weights = if self.is_held() {
+            prices.clone() * reserves.clone() / run.values.clone().unsqueeze_dim::<3>(2)
+        } else {
+            weights
+        };
         DenseSeries { weights, reserves, prices, values: run.values.clone() }
     }
 
@@ -92,7 +98,7 @@ impl Pool {
     /// changes (spec 05 sec. 5.1), `[batch]`, from the ends of the lines alone. `None` where that is not so (see
     /// [`Pool::shares_follow_lines`]); then the shares of every row of [`Pool::dense_series`] say it.
     pub fn turnover_along_lines(&self, run: &PoolRun) -> Option<Tensor<1>> {
-        if !self.shares_follow_lines() {
+        if run.reserves.is_some() || !self.moves_along_lines() {
             return None;
         }
         let rows = run.windows.rows;
@@ -115,10 +121,18 @@ impl Pool {
         Some((moved * shown).sum_dim(1).squeeze_dim::<1>(1) * (1.0 / (rows - 1) as f64))
     }
 
+    /// Whether this is a basket that nobody trades with and whose weights no rule sets.
+    pub fn is_held(&self) -> bool {
+        !self.settings().arbitrate && self.strategy().rule().output_kind() == OutputKind::Constant
+    }
+
     /// Whether the pool is arbitraged at every row and its weights move along lines.
-    pub fn shares_follow_lines(&self) -> bool {
-        self.settings().holds_its_weights()
-            && self.settings().arbitrage_interval_rows == 1
+    pub fn shares_follow_lines(&self, history: &PricedHistory) -> bool {
+        self.holds_its_weights(history) && self.moves_along_lines()
+    }
+
+    fn moves_along_lines(&self) -> bool {
+        self.settings().arbitrage_interval_rows == 1
             && self.strategy().settings().interpolation == Interpolation::Linear
     }
 

@@ -47,6 +47,12 @@ pub struct PoolSettings {
     pub arbitrage_interval_rows: usize,
     /// Without arbitrage nobody trades and the reserves stay what they were.
     pub arbitrate: bool,
+    /// Trade only in the rows of an update interval in which weights move, and hold in the rest (spec 04 sec. 4.8.2).
+    #[serde(default)]
+    pub rests_with_weights: bool,
+    /// Reproduce T4.7: where such a pool trades without costs, forget what prices did while it rested.
+    #[serde(default)]
+    pub forgets_drift: bool,
     /// How values are computed.
     pub valuation: Valuation,
     /// What trading costs. Where it costs something every row is simulated.
@@ -61,6 +67,8 @@ impl Default for PoolSettings {
             initial_value: 1e6,
             arbitrage_interval_rows: 1,
             arbitrate: true,
+            rests_with_weights: false,
+            forgets_drift: false,
             valuation: Valuation::Auto,
             costs: Costs::default(),
         }
@@ -90,8 +98,8 @@ impl PoolSettings {
         self.costs.validate().map_err(|error| PoolError::Plan(error.to_string()))
     }
 
-    /// Whether the pool is arbitraged without costs, so that its value shares are its weights.
+    /// Whether these settings alone let arbitrage hold the pool at its weights: at every row and without costs.
     pub fn holds_its_weights(&self) -> bool {
-        self.kind == PoolKind::Weighted && self.arbitrate && self.costs.are_none()
+        self.kind == PoolKind::Weighted && self.arbitrate && !self.rests_with_weights && self.costs.are_none()
     }
 }

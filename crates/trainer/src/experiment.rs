@@ -173,7 +173,7 @@ impl Experiment {
         windows: &Windows,
     ) -> Result<Tensor<1>, ExperimentError> {
         let penalty = self.goal.turnover_penalty;
-        let dense = penalty > 0.0 && !self.pool.shares_follow_lines();
+        let dense = penalty > 0.0 && !self.pool.shares_follow_lines(&self.history);
         let run = self.run(parameters, windows, &[metric], dense)?;
         let mut values = metric.evaluate(&self.series(&run))?;
         if penalty > 0.0 {
@@ -204,12 +204,12 @@ impl Experiment {
         });
         let objective = self.objective(&tracked, metric, windows)?;
         let values = objective.to_data().convert::<f64>().iter::<f64>().collect();
-        // Where no leaf is trained there is nothing to go back through.
-        let trained = tracked.leaves.keys().any(|leaf| !strategy.is_frozen(leaf));
-        let gradients = trained.then(|| objective.sum().backward());
+        if parameters.leaves.keys().all(|leaf| strategy.is_frozen(leaf)) {
+            return Ok(ValueAndGradient { values, gradient: parameters.map(|_, leaf| leaf.zeros_like()) });
+        }
+        let gradients = objective.sum().backward();
         let gradient = tracked.map(|leaf, tensor| {
-            let gradients = gradients.as_ref().filter(|_| !strategy.is_frozen(leaf));
-            let found = gradients.and_then(|gradients| tensor.grad(gradients));
+            let found = if strategy.is_frozen(leaf) { None } else { tensor.grad(&gradients) };
             found.unwrap_or_else(|| tensor.clone().inner().zeros_like())
         });
         Ok(ValueAndGradient { values, gradient })

@@ -29,6 +29,9 @@ pub fn load_config(
         if let Some(summary) = report.summary() {
             output.say(format!("{}: {summary}", loaded.origin));
         }
+        for warning in &report.warnings {
+            output.warn(format!("{}: {warning}", loaded.origin));
+        }
         for dead in &report.dead_keys {
             output.detail(format!("without effect: {} ({})", dead.key, dead.reason));
         }

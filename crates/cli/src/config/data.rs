@@ -52,14 +52,9 @@ impl DataSection {
         self.market_caps.clone().or_else(beside)
     }
 
-    /// Makes the folders absolute and takes `a/../b` out of them where they exist.
+    /// Makes the folders absolute.
     pub(super) fn make_paths_absolute(&mut self) {
-        for folder in std::iter::once(&mut self.directory).chain(&mut self.market_caps) {
-            let absolute = folder.canonicalize().or_else(|_| std::path::absolute(&*folder));
-            if let Ok(absolute) = absolute {
-                *folder = absolute;
-            }
-        }
+        std::iter::once(&mut self.directory).chain(&mut self.market_caps).for_each(make_absolute);
     }
 
     /// Leaves what decides how prices are read; where they are does not count.
@@ -69,6 +64,13 @@ impl DataSection {
         for file in self.files.values_mut() {
             file.path = PathBuf::new();
         }
+    }
+}
+
+/// Makes a path absolute and takes `a/../b` out of it where it exists.
+pub(super) fn make_absolute(path: &mut PathBuf) {
+    if let Ok(absolute) = path.canonicalize().or_else(|_| std::path::absolute(&*path)) {
+        *path = absolute;
     }
 }
 

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use super::check::{check, check_data};
-use super::data::anchor;
 use super::error::ConfigError;
 use super::keys::KeyNode;
 use super::layers::{Layer, parse_together};
 use super::place::Place;
 use super::resolved::ResolvedConfig;
-use super::{DataSection, DeviceKind, Precision, RunConfig};
+use super::{DataSection, DeviceKind, Precision, RunConfig, data, inputs};
 use crate::fingerprint::{ImportReport, import_fingerprint};
 
 /// What `gradpool train` runs without a configuration.
@@ -62,8 +61,11 @@ pub struct Loaded {
 /// # Errors
 /// [`ConfigError`] naming place and key.
 pub fn load(source: &Source, overrides: &Overrides) -> Result<Loaded, ConfigError> {
-    let (layers, origin, import) = all_layers(source, overrides)?;
+    let (layers, origin, mut import) = all_layers(source, overrides)?;
     let (config, places) = parse_together(layers, &KeyNode::of_run_config())?;
+    if let Some(report) = &mut import {
+        report.consider(&config.pool.inputs);
+    }
     if let Some(unsupported) = import.as_ref().and_then(|report| report.unsupported.first()) {
         return Err(unsupported.as_error(Path::new(&origin)));
     }
@@ -144,7 +146,8 @@ fn with_directory(layer: &mut Layer, folder: &Path) {
     if let Value::Table(data) = data {
         data.entry("directory").or_insert_with(|| Value::String(String::new()));
     }
-    anchor(&mut layer.table, folder);
+    data::anchor(&mut layer.table, folder);
+    inputs::anchor(&mut layer.table, folder);
 }
 
 /// The `configs` folder of the checkout that this program was built in, or of the one that it lies in now.

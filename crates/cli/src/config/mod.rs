@@ -8,6 +8,7 @@ mod curves;
 mod data;
 mod error;
 mod initial;
+mod inputs;
 mod keys;
 mod layers;
 mod load;
@@ -27,6 +28,7 @@ pub use curves::{CowSection, GyroscopeSection, ParameterForm, ReclammInterpolati
 pub use data::DataSection;
 pub use error::ConfigError;
 pub use initial::InitialSection;
+pub use inputs::InputsSection;
 pub use keys::nearest_name;
 pub use load::{BUILT_IN_NAME, Loaded, Overrides, Source, load, load_data};
 pub use per_asset::PerAsset;

@@ -4,6 +4,7 @@ use gradpool_strategy::rules;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::InputsSection;
 use super::curves::{CowSection, GyroscopeSection, ReclammSection};
 
 /// The rule whose parts are in `pool.blend`.
@@ -77,6 +78,9 @@ pub struct PoolSection {
     /// parameters, else "fixed".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<InitialWeights>,
+    /// Files of what changes from row to row around the pool.
+    #[serde(skip_serializing_if = "InputsSection::is_empty")]
+    pub inputs: InputsSection,
     /// Limits of the weights per asset.
     #[serde(skip_serializing_if = "WeightBounds::is_absent")]
     pub bounds: WeightBounds,
@@ -121,6 +125,7 @@ impl Default for PoolSection {
             blend: Vec::new(),
             ensemble: EnsembleSection::default(),
             initial_weights: None,
+            inputs: InputsSection::default(),
             bounds: WeightBounds::default(),
             cow: CowSection::default(),
             gyroscope: GyroscopeSection::default(),
@@ -318,6 +323,7 @@ impl WeightBounds {
 /// One switch per reproduced defect of the reference system. All are off unless you compare with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub struct PoolCompat {
     /// With one gain for all assets, weight changes do not sum to zero (T1.1).
     pub scalar_gain_offset: bool,
@@ -325,4 +331,9 @@ pub struct PoolCompat {
     pub min_variance_lookahead: bool,
     /// A gyroscope pool with fees decides whether a trade pays by the ratio of its reserves, not by its price (T4.9).
     pub eclp_band_of_reserves: bool,
+    /// A hodling index without costs forgets what prices did while it rested (T4.7).
+    pub hodling_forgets_drift: bool,
+    /// Where costs change from row to row, noise traders' income is not lessened by the protocol's share, and the protocol
+    /// takes its fees at the end of a row (T4.4).
+    pub dynamic_protocol_fees: bool,
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Optimiser, RunConfig};
+use super::{InputsSection, Optimiser, RunConfig};
 
 /// A configuration that is complete (every default that does not depend on the prices is written out), consistent, and
 /// computable by this program. [`super::load`] makes it.
@@ -24,6 +24,7 @@ impl ResolvedConfig {
     pub(super) fn complete(mut config: RunConfig) -> Self {
         config.data.assets.sort();
         config.data.make_paths_absolute();
+        config.pool.inputs.make_paths_absolute();
         let assets = config.data.assets.len();
         let pool = &mut config.pool;
         pool.interpolation_min.get_or_insert(pool.update_interval_min);
@@ -55,11 +56,12 @@ impl ResolvedConfig {
         Self { config }
     }
 
-    /// The same pool at another fee rate; `rate` is from 0 up to, not including, 1.
+    /// The same pool at another fee rate, at every row; `rate` is from 0 up to, not including, 1.
     #[must_use]
     pub fn with_fee_rate(&self, rate: f64) -> Self {
         let mut config = self.config.clone();
         config.pool.fee_rate = rate;
+        config.pool.inputs.fees = None;
         Self { config }
     }
 
@@ -75,6 +77,7 @@ impl ResolvedConfig {
         config.runtime.device = super::DeviceKind::default();
         config.runtime.threads = 0;
         config.data.forget_paths();
+        config.pool.inputs = InputsSection::default();
         let mut hasher = Sha256::new();
         for part in [to_toml(&config).as_str(), data_hash, env!("CARGO_PKG_VERSION")] {
             hasher.update(part.as_bytes());

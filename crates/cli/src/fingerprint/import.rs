@@ -189,8 +189,8 @@ fn pool(
         fee_rate: fees,
         gas_cost: group.number("gas_cost", 0.0)?,
         arbitrage_fee: group.number("arb_fees", 0.0)?,
-        noise_trader_ratio: if fees > 0.0 { group.number("noise_trader_ratio", 0.0)? } else { 0.0 },
-        protocol_fee_share: if fees > 0.0 { group.number("protocol_fee_split", 0.0)? } else { 0.0 },
+        noise_trader_ratio: group.number("noise_trader_ratio", 0.0)?,
+        protocol_fee_share: group.number("protocol_fee_split", 0.0)?,
         update_interval_min: group.number("chunk_period", 1440.0)?,
         interpolation_min: Some(group.number("weight_interpolation_period", 1440.0)?),
         interpolation: group.choice("weight_interpolation_method", Interpolation::Linear, &interpolations)?,
@@ -203,7 +203,7 @@ fn pool(
         valuation: if fused { Valuation::Auto } else { Valuation::StepByStep },
         alternative_decay: group.boolean("use_alt_lamb", false)?,
         pre_exponent_scaling: group.boolean("use_pre_exp_scaling", true)?,
-        largest_index_weight: if rule.base() == "index_market_cap" {
+        largest_index_weight: if rule.is_any_of(&["index_market_cap", "hodling_index_market_cap"]) {
             group.optional_number("cap_weights")?
         } else {
             None
@@ -336,11 +336,12 @@ fn costs(group: &Group<'_>, fees: f64, report: &mut ImportReport) -> Result<(), 
     }
     for key in ["protocol_fee_split", "noise_trader_ratio"] {
         if group.number(key, 0.0)? != 0.0 && fees == 0.0 {
-            dead(group, key, "no effect without fees", report);
+            dead(group, key, keys::WITHOUT_FEES, report);
         }
     }
     if group.boolean("do_trades", false)? {
-        unsupported(group, "do_trades", "only false: arbitrage is the only volume", report);
+        report.wants_trades = true;
+        report.notes.push("`do_trades` is true: the trades are those of `pool.inputs.trades`".to_owned());
     }
     let pools = group.get("subsidary_pools").and_then(Value::as_array);
     if pools.is_some_and(|pools| !pools.is_empty()) {

@@ -1,5 +1,8 @@
 //! Keys of a fingerprint that have no effect on a configuration of this program, and why.
 
+/// Why keys about fees have no effect.
+pub const WITHOUT_FEES: &str = "no effect without fees";
+
 /// Root keys that never have an effect, with the reason.
 pub const ROOT: &[(&str, &str)] = &[
     ("freq", "rows have the step of the price files"),

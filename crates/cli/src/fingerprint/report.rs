@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::{ConfigError, Place};
+use super::keys::WITHOUT_FEES;
+use crate::config::{ConfigError, InputsSection, Place};
 
 /// What became of a fingerprint's keys beyond those that were taken over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -18,6 +19,11 @@ pub struct ImportReport {
     pub unsupported: Vec<Unsupported>,
     /// What is done otherwise than in the reference system.
     pub notes: Vec<String>,
+    /// What the result lacks although the fingerprint asks for it.
+    pub warnings: Vec<String>,
+    /// Whether it asks for trades of others. It never holds them.
+    #[serde(skip)]
+    pub(super) wants_trades: bool,
 }
 
 /// A key without an effect.
@@ -53,6 +59,19 @@ impl Unsupported {
 }
 
 impl ImportReport {
+    /// Takes into account what is given beside the fingerprint: with a series of fees there are fees, and trades are there or not.
+    pub(crate) fn consider(&mut self, inputs: &InputsSection) {
+        if inputs.fees.is_some() {
+            self.dead_keys.retain(|dead| dead.reason != WITHOUT_FEES);
+        }
+        if self.wants_trades && inputs.trades.is_none() {
+            self.warnings.push(
+                "`do_trades` is true, but a fingerprint holds no trades, and `pool.inputs.trades` names no file: there are none"
+                    .to_owned(),
+            );
+        }
+    }
+
     /// One line for people: how many keys had no effect, and which, those of a group in braces behind its name.
     pub fn summary(&self) -> Option<String> {
         let dead = self.dead_keys.iter().map(|dead| dead.key.as_str());

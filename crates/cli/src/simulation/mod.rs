@@ -1,6 +1,7 @@
 //! One pass of a pool over some rows, by any of the ways to compute its weights, with every row on the host.
 
 mod stream;
+mod trading;
 mod updates;
 
 use std::ops::Range;

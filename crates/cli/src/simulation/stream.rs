@@ -1,7 +1,6 @@
 //! The pool as a keeper and arbitrageurs would run it: weights from the streaming strategy row by row, value from them by
 //! the recursion of spec 04 sec. 4.2, independent of the tensor operations that the other ways share.
 
-use gradpool_ops::arbitrage::Arbitrageur;
 use gradpool_ops::curves::CurveWalk;
 
 use super::{Simulated, Simulation};
@@ -15,9 +14,10 @@ impl Simulation<'_> {
         for row in self.rows.clone() {
             weights.extend(strategy.step(&mut state, self.observation(row)));
         }
-        let settings = self.setup.experiment.pool().settings();
+        let experiment = &self.setup.experiment;
         let assets = self.setup.strategy().settings().assets;
-        if settings.holds_its_weights() {
+        if experiment.pool().holds_its_weights(experiment.history()) {
+            let settings = experiment.pool().settings();
             let stride = settings.arbitrage_interval_rows;
             let values = values(&weights, self.prices(), assets, stride, settings.initial_value);
             let reserves = self.reserves_of_weights(&weights, &values);
@@ -26,7 +26,7 @@ impl Simulation<'_> {
         let pool = self.setup.experiment.pool();
         let curve = pool.curve_walk(self.setup.experiment.history(), self.values, self.rows.start)?;
         let (reserves, fee_revenue) = match curve {
-            None => (self.traded_reserves(&weights)?, None),
+            None => (self.trade(&weights)?.0, None),
             Some(curve) => self.reserves_of_curve(curve),
         };
         let worth = |(reserves, prices): (&[f64], &[f64])| {
@@ -51,27 +51,6 @@ impl Simulation<'_> {
             reserves.extend(pool.reserves());
         }
         (reserves, settings.kind.counts_fee_revenue().then(|| pool.fee_revenue()))
-    }
-
-    /// Reserves at every row of a pool that trades with costs, or not at all, one arbitrage after another.
-    fn traded_reserves(&self, weights: &[f64]) -> anyhow::Result<Vec<f64>> {
-        let settings = self.setup.experiment.pool().settings();
-        let (prices, assets) = (self.prices(), self.setup.strategy().settings().assets);
-        let of_row = |row: usize| row * assets..(row + 1) * assets;
-        let first = weights[of_row(0)].iter().zip(&prices[of_row(0)]);
-        let initial: Vec<f64> = first.map(|(weight, price)| weight * settings.initial_value / price).collect();
-        let mut pool = Arbitrageur::new(&settings.costs, &initial)?;
-        let mut before = &weights[of_row(0)];
-        let mut reserves = Vec::with_capacity(prices.len());
-        for now in 0..self.rows() {
-            if settings.arbitrate && now % settings.arbitrage_interval_rows == 0 {
-                let weights = &weights[of_row(now)];
-                pool.visit(before, weights, &prices[of_row(now)]);
-                before = weights;
-            }
-            reserves.extend_from_slice(pool.reserves());
-        }
-        Ok(reserves)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::source::{FileKind, Located};
 
 pub(crate) use csv_file::open as open_csv;
 pub(crate) use times::LATEST_MS;
-use times::TimeCell;
+pub(crate) use times::{TimeCell, unit_of};
 
 /// Column that marks rows whose price was carried forward when the file was made.
 pub(crate) const FILLED_COLUMN: &str = "filled";
@@ -85,7 +85,7 @@ impl Series {
             unreadable_prices: Vec::new(),
             unreadable_times: Vec::new(),
         };
-        let (unit, expected) = times::unit_of(&columns.times, located.spec.time_unit);
+        let (unit, expected) = unit_of(&columns.times, located.spec.time_unit);
         for (index, (time, price)) in columns.times.into_iter().zip(columns.prices).enumerate() {
             let time_ms = match time.into_ms(unit) {
                 Ok(time_ms) => time_ms,

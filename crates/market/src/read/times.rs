@@ -8,7 +8,7 @@ use crate::time::DAY_MS;
 pub(crate) const LATEST_MS: i64 = 100_000_000 * DAY_MS;
 
 /// A cell of the time column.
-pub(super) enum TimeCell {
+pub(crate) enum TimeCell {
     /// A number in the column's unit.
     Integer(i64),
     /// A number in the column's unit.
@@ -20,7 +20,7 @@ pub(super) enum TimeCell {
 
 impl TimeCell {
     /// A text cell: a number where it reads as one.
-    pub(super) fn from_text(text: &str) -> Self {
+    pub(crate) fn from_text(text: &str) -> Self {
         if let Ok(number) = text.parse::<i64>() {
             Self::Integer(number)
         } else if let Some(number) = text.parse::<f64>().ok().filter(|number| number.is_finite()) {
@@ -31,7 +31,7 @@ impl TimeCell {
     }
 
     /// Milliseconds, or the cell's text if it has no reading in this unit.
-    pub(super) fn into_ms(self, unit: TimeUnit) -> Result<i64, String> {
+    pub(crate) fn into_ms(self, unit: TimeUnit) -> Result<i64, String> {
         let time_ms = match (self, unit) {
             (Self::Milliseconds(time_ms), _) => Ok(time_ms),
             (Self::Integer(number), TimeUnit::Datetime) => Err(number.to_string()),
@@ -47,7 +47,7 @@ impl TimeCell {
 
 /// The unit that the numbers of a column are read in, and what to say that a cell should have been. A column without numbers
 /// keeps `Auto`.
-pub(super) fn unit_of(cells: &[TimeCell], unit: TimeUnit) -> (TimeUnit, &'static str) {
+pub(crate) fn unit_of(cells: &[TimeCell], unit: TimeUnit) -> (TimeUnit, &'static str) {
     match unit {
         TimeUnit::Auto => {}
         TimeUnit::Datetime => return (unit, "a date and time such as 2023-03-01 00:00:00"),

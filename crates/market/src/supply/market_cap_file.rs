@@ -81,12 +81,12 @@ impl MarketCapFile {
             };
             let time_ms = time(&record[time_column], &place)?;
             place.time_ms = Some(time_ms);
-            follows(times.last().copied(), time_ms, &place)?;
+            times.last().map_or(Ok(()), |&previous_ms| place.follows(previous_ms))?;
             let price = number(&record[price_column], PRICE_COLUMN, &place)?;
             let market_cap = number(&record[market_cap_column], MARKET_CAP_COLUMN, &place)?;
             let supply = (price > LEAST_PRICE && market_cap > 0.0).then_some(market_cap / price);
             if supply.is_some_and(|supply| !(supply.is_finite() && supply > 0.0)) {
-                return Err(unreadable(&record[market_cap_column], MARKET_CAP_COLUMN, EXPECTED_QUOTIENT, &place));
+                return Err(place.unreadable(&record[market_cap_column], MARKET_CAP_COLUMN, EXPECTED_QUOTIENT));
             }
             times.push(time_ms);
             supplies.push(supply);
@@ -107,21 +107,7 @@ fn present_files(directory: &Path) -> Vec<String> {
 }
 
 fn time(text: &str, place: &Place) -> Result<i64, MarketError> {
-    parse_time(text.strip_suffix("UTC").unwrap_or(text))
-        .map_err(|_| unreadable(text, TIME_COLUMN, EXPECTED_TIME, place))
-}
-
-/// Refuses a time that is not later than the one before it.
-fn follows(previous_ms: Option<i64>, time_ms: i64, place: &Place) -> Result<(), MarketError> {
-    let place = || Box::new(place.clone());
-    match previous_ms {
-        Some(previous_ms) if time_ms < previous_ms => Err(MarketError::Unsorted { place: place(), previous_ms }),
-        Some(previous_ms) if time_ms == previous_ms => {
-            let place = place();
-            Err(MarketError::Duplicate { first_row: place.row - 1, place })
-        }
-        _ => Ok(()),
-    }
+    parse_time(text.strip_suffix("UTC").unwrap_or(text)).map_err(|_| place.unreadable(text, TIME_COLUMN, EXPECTED_TIME))
 }
 
 /// The number of a cell; NaN for none.
@@ -130,16 +116,7 @@ fn number(text: &str, column: &str, place: &Place) -> Result<f64, MarketError> {
         return Ok(f64::NAN);
     }
     let number = text.parse::<f64>().ok().filter(|number| !number.is_infinite());
-    number.ok_or_else(|| unreadable(text, column, EXPECTED_NUMBER, place))
-}
-
-fn unreadable(text: &str, column: &str, expected: &'static str, place: &Place) -> MarketError {
-    MarketError::Unreadable {
-        place: Box::new(place.clone()),
-        column: column.to_owned(),
-        text: text.to_owned(),
-        expected,
-    }
+    number.ok_or_else(|| place.unreadable(text, column, EXPECTED_NUMBER))
 }
 
 /// Clips to mean -+ [`CLIP_DEVIATIONS`] sample standard deviations; one supply alone has none and stays.

@@ -69,15 +69,12 @@ fn lay_on_grid<'a>(
     grid: &Grid,
     column: impl Iterator<Item = &'a mut f64>,
 ) -> Vec<Range<usize>> {
-    let mut newest = 0;
+    let times: Vec<i64> = observations.iter().map(|observation| observation.time_ms).collect();
     let mut is_stale = Vec::with_capacity(grid.rows);
-    for (row, supply) in column.enumerate() {
-        let time_ms = grid.time_ms(row);
-        while observations.get(newest + 1).is_some_and(|next| next.time_ms <= time_ms) {
-            newest += 1;
-        }
-        *supply = observations[newest].supply;
-        is_stale.push(time_ms - observations[newest].time_ms > FRESH_MS);
+    for (row, (supply, newest)) in column.zip(grid.newest(&times)).enumerate() {
+        let newest = observations[newest.unwrap_or(0)];
+        *supply = newest.supply;
+        is_stale.push(grid.time_ms(row) - newest.time_ms > FRESH_MS);
     }
     marked(&is_stale)
 }

@@ -1,9 +1,12 @@
 //! Fused loops: one pass over time per window and set, forward; stretch by stretch from kept reserves, backward.
 
-use super::trade::{Pool, Terms, Trade};
+use super::UserTrade;
+use super::terms::Terms;
+use super::trade::{Cotangents, Leg, Pool, Quotes};
+use super::user_trade::UserLeg;
 use super::{ArbitragePlan, CHECKPOINT_VISITS};
 use crate::backend::{Real, Row, View, pieces, run, with_row};
-use crate::interpolation::{Accumulator, Walk};
+use crate::interpolation::{Accumulator, Cursor, Walk};
 
 /// Elementary steps of one visit, for the decision about threads.
 const WORK: usize = 60;
@@ -18,22 +21,80 @@ fn visits(plan: &ArbitragePlan) -> usize {
     plan.samples.last().map_or(0, |last| last + 1)
 }
 
-pub(super) fn forward<F: Real>(
-    plan: &ArbitragePlan,
-    positions: View<'_, F>,
-    initial: View<'_, F>,
-    output: &mut [F],
-    kept: &mut [f64],
-) {
-    let batch = positions.shape[0];
-    let kept = pieces((!kept.is_empty()).then_some(kept), batch);
-    let tasks = pieces(Some(output), batch).into_iter().flatten().zip(kept).enumerate().collect();
-    run(tasks, batch * visits(plan) * WORK, |(entry, (output, kept)): (usize, (&mut [F], Option<&mut [f64]>))| {
-        let window = positions.values.len() / batch;
-        let positions = &positions.values[entry * window..(entry + 1) * window];
-        let initial = &initial.values[entry * plan.assets..(entry + 1) * plan.assets];
-        with_width(plan, EntryForward { plan, entry, positions, initial, output, kept });
-    });
+/// What an entry of the batch reads.
+struct Entry<'a, F> {
+    plan: &'a ArbitragePlan,
+    /// First row of its window.
+    start: usize,
+    positions: &'a [F],
+    fees: &'a [F],
+}
+
+impl<'a, F: Real> Entry<'a, F> {
+    fn new(plan: &'a ArbitragePlan, entry: usize, batch: usize, positions: &'a [F], fees: &'a [F]) -> Self {
+        let part = |all: &'a [F]| &all[entry * (all.len() / batch)..(entry + 1) * (all.len() / batch)];
+        let start = plan.starts[entry % plan.starts.len()];
+        Self { plan, start, positions: part(positions), fees: part(fees) }
+    }
+
+    /// Row of the price table.
+    fn row(&self, visit: usize) -> usize {
+        self.start + visit * self.plan.layout.stride
+    }
+
+    fn prices(&self, visit: usize) -> &'a [f64] {
+        let first = self.row(visit) * self.plan.assets;
+        &self.plan.prices[first..first + self.plan.assets]
+    }
+
+    /// Which of the entry's fees holds at a visit.
+    fn fee_index(&self, visit: usize) -> usize {
+        if self.fees.len() == 1 {
+            0
+        } else {
+            (visit * self.plan.layout.stride / self.plan.fee_rows).min(self.fees.len() - 1)
+        }
+    }
+
+    /// Takes up what trading costs at a visit.
+    #[inline]
+    fn charge(&self, terms: &mut Terms, visit: usize) {
+        let inputs = &self.plan.inputs;
+        match &inputs.fee_rate {
+            Some(series) => terms.charge(series[self.row(visit)]),
+            None => terms.charge(self.fees[self.fee_index(visit)].wide()),
+        }
+        if let Some(series) = &inputs.gas_cost {
+            terms.gas = series[self.row(visit)];
+        }
+        if let Some(series) = &inputs.arbitrage_fee {
+            terms.half_arbitrage_fee = 0.5 * series[self.row(visit)];
+        }
+    }
+
+    /// What the reserves grow by because shares were issued or redeemed since the visit before.
+    #[inline]
+    fn issue(&self, visit: usize) -> Option<f64> {
+        let supply = self.plan.inputs.lp_supply.as_ref().filter(|_| visit > 0)?;
+        Some(supply[self.row(visit)] / supply[self.row(visit - 1)])
+    }
+
+    /// Users' trades since the visit before.
+    #[inline]
+    fn user_trades(&self, visit: usize) -> &'a [UserTrade] {
+        let trades = &self.plan.inputs.trades;
+        if trades.is_empty() {
+            return &[];
+        }
+        let first = if visit == 0 { self.start } else { self.row(visit - 1) + 1 };
+        let from = trades.partition_point(|trade| trade.row < first);
+        let to = trades.partition_point(|trade| trade.row <= self.row(visit));
+        &trades[from..to]
+    }
+
+    fn is_open(&self, cursor: Cursor) -> bool {
+        !self.plan.rests_with_weights || cursor.is_moving(&self.plan.layout)
+    }
 }
 
 /// Something to do with rows of the width of the plan.
@@ -48,163 +109,224 @@ fn with_width(plan: &ArbitragePlan, work: impl WithRows) {
     with_row!(plan.assets, call::<f64>(work));
 }
 
-struct EntryForward<'a, F> {
-    plan: &'a ArbitragePlan,
-    entry: usize,
-    positions: &'a [F],
+pub(super) fn forward<F: Real>(
+    plan: &ArbitragePlan,
+    [positions, initial, fees]: [View<'_, F>; 3],
+    output: &mut [F],
+    kept: &mut [f64],
+) {
+    let batch = positions.shape[0];
+    let kept = pieces((!kept.is_empty()).then_some(kept), batch);
+    let tasks = pieces(Some(output), batch).into_iter().flatten().zip(kept).enumerate().collect();
+    run(tasks, batch * visits(plan) * WORK, |(index, (output, kept)): (usize, (&mut [F], Option<&mut [f64]>))| {
+        let entry = Entry::new(plan, index, batch, positions.values, fees.values);
+        let initial = &initial.values[index * plan.assets..(index + 1) * plan.assets];
+        with_width(plan, Forward { entry, initial, output, kept });
+    });
+}
+
+struct Forward<'a, F> {
+    entry: Entry<'a, F>,
     initial: &'a [F],
     output: &'a mut [F],
     kept: Option<&'a mut [f64]>,
 }
 
-impl<F: Real> WithRows for EntryForward<'_, F> {
+impl<F: Real> WithRows for Forward<'_, F> {
     fn run<R: Row<f64>>(self) {
-        let plan = self.plan;
-        let (assets, window) = (plan.assets, self.entry % plan.starts.len());
-        let terms = Terms::new(&plan.costs);
-        let mut pool = Pool::<R>::new(assets);
+        let (entry, plan) = (&self.entry, self.entry.plan);
+        let assets = plan.assets;
+        let mut terms = Terms::new(&plan.costs);
+        let (mut pool, mut quotes) = (Pool::<R>::new(assets), Quotes::new(assets));
         for (reserve, initial) in pool.reserves.slice_mut().iter_mut().zip(self.initial) {
             *reserve = initial.wide();
         }
         let mut kept = self.kept.map(|kept| kept.chunks_exact_mut(assets));
         let mut samples = plan.samples.iter().zip(self.output.chunks_exact_mut(assets)).peekable();
-        let mut walk = Walk::new(&plan.layout, self.positions, assets);
+        let mut walk = Walk::<F, R>::over_rows(&plan.layout, entry.positions, assets);
+        let mut cursor = Cursor::at(&plan.layout, 0);
         let mut weights = R::filled(0.0, assets);
         let mut before = R::filled(0.0, assets);
+        walk.weights(cursor.place(&plan.layout), before.slice_mut());
         for visit in 0..visits(plan) {
             if visit % CHECKPOINT_VISITS == 0
                 && let Some(kept) = kept.as_mut().and_then(Iterator::next)
             {
                 kept.copy_from_slice(pool.reserves.slice());
             }
-            let prices = plan.prices_of(window, visit);
-            walk.weights(plan.layout.place(visit), weights.slice_mut());
-            if visit == 0 {
-                before.clone_from(&weights);
+            walk.weights(cursor.place(&plan.layout), weights.slice_mut());
+            entry.charge(&mut terms, visit);
+            if let Some(growth) = entry.issue(visit) {
+                pool.reserves.slice_mut().iter_mut().for_each(|reserve| *reserve *= growth);
             }
-            pool.arbitrage(before.slice(), prices, &terms);
-            pool.arbitrage(weights.slice(), prices, &terms);
+            if entry.is_open(cursor) {
+                quotes.take(entry.prices(visit));
+                pool.arbitrage(&before, &quotes, &terms);
+                for trade in entry.user_trades(visit) {
+                    pool.swap(trade, &weights, &terms);
+                }
+                pool.arbitrage(&weights, &quotes, &terms);
+                pool.settle(&terms);
+            }
             if let Some((_, output)) = samples.next_if(|(sample, _)| **sample == visit) {
                 for (output, reserve) in output.iter_mut().zip(pool.reserves.slice()) {
                     *output = F::of(*reserve);
                 }
             }
             std::mem::swap(&mut before, &mut weights);
+            cursor.advance(&plan.layout);
         }
     }
 }
 
 pub(super) fn backward<F: Real>(
     plan: &ArbitragePlan,
-    positions: View<'_, F>,
+    [positions, _, fees]: [View<'_, F>; 3],
     kept: &[f64],
     cotangent: View<'_, F>,
-    to_positions: Option<&mut [F]>,
-    to_initial: Option<&mut [F]>,
+    [to_positions, to_initial, to_fees]: [Option<&mut [F]>; 3],
 ) {
     let batch = positions.shape[0];
-    let (to_positions, to_initial) = (pieces(to_positions, batch), pieces(to_initial, batch));
-    let tasks = to_positions.into_iter().zip(to_initial).enumerate().collect();
-    let share = |values: usize| values / batch;
-    run(tasks, 3 * batch * visits(plan) * WORK, |(entry, (to_positions, to_initial))| {
-        let part = |values: usize| entry * share(values)..(entry + 1) * share(values);
-        with_width(
-            plan,
-            EntryBackward {
-                plan,
-                entry,
-                positions: &positions.values[part(positions.values.len())],
-                kept: &kept[part(kept.len())],
-                cotangent: &cotangent.values[part(cotangent.values.len())],
-                to_positions,
-                to_initial,
-            },
-        );
+    let gradients = pieces(to_positions, batch).into_iter().zip(pieces(to_initial, batch)).zip(pieces(to_fees, batch));
+    let tasks = gradients.enumerate().collect();
+    run(tasks, 3 * batch * visits(plan) * WORK, |(index, ((to_positions, to_initial), to_fees))| {
+        let part = |values: usize| index * (values / batch)..(index + 1) * (values / batch);
+        let entry = Entry::new(plan, index, batch, positions.values, fees.values);
+        let (kept, cotangent) = (&kept[part(kept.len())], &cotangent.values[part(cotangent.values.len())]);
+        with_width(plan, Backward { entry, kept, cotangent, to_positions, to_initial, to_fees });
     });
 }
 
-struct EntryBackward<'a, F> {
-    plan: &'a ArbitragePlan,
-    entry: usize,
-    positions: &'a [F],
+struct Backward<'a, F> {
+    entry: Entry<'a, F>,
     kept: &'a [f64],
     cotangent: &'a [F],
     to_positions: Option<&'a mut [F]>,
     to_initial: Option<&'a mut [F]>,
+    to_fees: Option<&'a mut [F]>,
 }
 
-/// One visit of a stretch: its weights, and the trade of each leg with the reserves before it.
+/// One visit of a stretch: its weights, and the trade of each leg.
 #[derive(Clone)]
 struct Visit<R> {
     weights: R,
-    legs: [Option<(Trade, R)>; 2],
+    legs: [Option<Leg<R>>; 2],
 }
 
-impl<F: Real> WithRows for EntryBackward<'_, F> {
-    fn run<R: Row<f64>>(self) {
-        let plan = self.plan;
-        let (assets, window) = (plan.assets, self.entry % plan.starts.len());
-        let terms = Terms::new(&plan.costs);
-        let mut pool = Pool::<R>::new(assets);
-        let mut walk = Walk::new(&plan.layout, self.positions, assets);
+/// The visits between two kept reserves.
+struct Stretch<R> {
+    /// Weights of the visit before the first one.
+    before: R,
+    visits: Vec<Visit<R>>,
+    /// Users' trades, in order of time.
+    users: Vec<UserLeg<R>>,
+}
+
+impl<F: Real> Backward<'_, F> {
+    /// Runs a stretch again.
+    fn replay<R: Row<f64>>(
+        &self,
+        index: usize,
+        pool: &mut Pool<R>,
+        walk: &mut Walk<'_, F, R>,
+        stretch: &mut Stretch<R>,
+    ) {
+        let (entry, plan) = (&self.entry, self.entry.plan);
+        let (layout, assets) = (&plan.layout, plan.assets);
+        let first = index * CHECKPOINT_VISITS;
+        let mut terms = Terms::new(&plan.costs);
+        pool.reserves.slice_mut().copy_from_slice(&self.kept[index * assets..(index + 1) * assets]);
+        walk.weights(layout.place(first.saturating_sub(1)), stretch.before.slice_mut());
+        stretch.visits.clear();
+        stretch.users.clear();
+        let mut quotes = Quotes::new(assets);
+        let mut before = stretch.before.clone();
+        let mut cursor = Cursor::at(layout, first);
+        for visit in first..visits(plan).min(first + CHECKPOINT_VISITS) {
+            let mut weights = R::filled(0.0, assets);
+            walk.weights(cursor.place(layout), weights.slice_mut());
+            entry.charge(&mut terms, visit);
+            if let Some(growth) = entry.issue(visit) {
+                pool.reserves.slice_mut().iter_mut().for_each(|reserve| *reserve *= growth);
+            }
+            let mut legs = [None, None];
+            if entry.is_open(cursor) {
+                quotes.take(entry.prices(visit));
+                legs[0] = pool.arbitrage_leg(&before, &quotes, &terms);
+                for trade in entry.user_trades(visit) {
+                    stretch.users.push(pool.swap_leg(visit, trade, &weights, &terms));
+                }
+                legs[1] = pool.arbitrage_leg(&weights, &quotes, &terms);
+                pool.settle(&terms);
+            }
+            before.clone_from(&weights);
+            stretch.visits.push(Visit { weights, legs });
+            cursor.advance(layout);
+        }
+    }
+}
+
+impl<F: Real> WithRows for Backward<'_, F> {
+    fn run<R: Row<f64>>(mut self) {
+        let plan = self.entry.plan;
+        let assets = plan.assets;
+        let zeros = || R::filled(0.0, assets);
+        let mut terms = Terms::new(&plan.costs);
+        let (mut pool, mut quotes) = (Pool::<R>::new(assets), Quotes::<R>::new(assets));
+        let mut walk = Walk::<F, R>::over_rows(&plan.layout, self.entry.positions, assets);
         // Gradients that nobody wants are thrown away.
-        let mut unwanted = Vec::new();
-        let to_positions = self.to_positions.unwrap_or_else(|| {
-            unwanted = vec![F::ZERO; self.positions.len()];
+        let (mut unwanted, mut to_fees) = (Vec::new(), self.to_fees.take().filter(|_| plan.inputs.fee_rate.is_none()));
+        let to_positions = self.to_positions.take().unwrap_or_else(|| {
+            unwanted = vec![F::ZERO; self.entry.positions.len()];
             &mut unwanted
         });
-        let mut accumulator = Accumulator::new(&plan.layout, self.positions, to_positions, assets);
+        let positions = self.entry.positions;
+        let mut accumulator = Accumulator::<F, R>::over_rows(&plan.layout, positions, to_positions, assets);
         let mut samples = plan.samples.iter().zip(self.cotangent.chunks_exact(assets)).rev().peekable();
-        let mut cotangent = R::filled(0.0, assets);
-        let mut to_weights = R::filled(0.0, assets);
-        let mut stretch: Vec<Visit<R>> = Vec::with_capacity(CHECKPOINT_VISITS);
-        let visits = visits(plan);
+        let mut cotangents = Cotangents { reserves: zeros(), owed: zeros(), fee: 0.0 };
+        let (mut to_weights, mut to_before) = (zeros(), zeros());
+        let mut stretch = Stretch { before: zeros(), visits: Vec::with_capacity(CHECKPOINT_VISITS), users: Vec::new() };
+        let mut cursor = Cursor::at(&plan.layout, visits(plan).saturating_sub(1));
         for index in (0..stretches(plan)).rev() {
-            let first = index * CHECKPOINT_VISITS;
-            pool.reserves.slice_mut().copy_from_slice(&self.kept[index * assets..(index + 1) * assets]);
-            let mut before_stretch = R::filled(0.0, assets);
-            walk.weights(plan.layout.place(first.saturating_sub(1)), before_stretch.slice_mut());
-            stretch.clear();
-            for visit in first..visits.min(first + CHECKPOINT_VISITS) {
-                let prices = plan.prices_of(window, visit);
-                let mut weights = R::filled(0.0, assets);
-                walk.weights(plan.layout.place(visit), weights.slice_mut());
-                let mut leg = |weights: &R| {
-                    let reserves = pool.reserves.clone();
-                    pool.arbitrage(weights.slice(), prices, &terms).map(|trade| (trade, reserves))
-                };
-                let before = stretch.last().map_or(&before_stretch, |visit| &visit.weights);
-                let legs = [leg(before), leg(&weights)];
-                stretch.push(Visit { weights, legs });
-            }
-            for (offset, now) in stretch.iter().enumerate().rev() {
-                let visit = first + offset;
+            self.replay(index, &mut pool, &mut walk, &mut stretch);
+            for (offset, now) in stretch.visits.iter().enumerate().rev() {
+                let visit = index * CHECKPOINT_VISITS + offset;
                 if let Some((_, found)) = samples.next_if(|(sample, _)| **sample == visit) {
-                    for (cotangent, found) in cotangent.slice_mut().iter_mut().zip(found) {
+                    for (cotangent, found) in cotangents.reserves.slice_mut().iter_mut().zip(found) {
                         *cotangent += found.wide();
                     }
                 }
-                let prices = plan.prices_of(window, visit);
-                let mut adjoint = |leg: &Option<(Trade, R)>, weights: &R, to_weights: &mut R| {
-                    if let Some((trade, reserves)) = leg {
-                        let at = (weights.slice(), prices);
-                        let to_weights = to_weights.slice_mut();
-                        Pool::<R>::adjoint(reserves.slice(), trade, at, &terms, cotangent.slice_mut(), to_weights);
-                    }
-                };
-                adjoint(&now.legs[1], &now.weights, &mut to_weights);
-                let before = if offset == 0 { &before_stretch } else { &stretch[offset - 1].weights };
-                let mut to_before = R::filled(0.0, assets);
-                adjoint(&now.legs[0], before, &mut to_before);
-                accumulator.add(plan.layout.place(visit), to_weights.slice());
-                to_weights = to_before;
+                let before = if offset == 0 { &stretch.before } else { &stretch.visits[offset - 1].weights };
+                quotes.take(self.entry.prices(visit));
+                self.entry.charge(&mut terms, visit);
+                cotangents.owed.clone_from(&cotangents.reserves);
+                to_before.slice_mut().fill(0.0);
+                if let Some(leg) = &now.legs[1] {
+                    leg.adjoint(&now.weights, &quotes, &terms, &mut cotangents, &mut to_weights);
+                }
+                while let Some(user) = stretch.users.pop_if(|user| user.visit == visit) {
+                    user.adjoint(&now.weights, &terms, &mut cotangents, &mut to_weights);
+                }
+                if let Some(leg) = &now.legs[0] {
+                    leg.adjoint(before, &quotes, &terms, &mut cotangents, &mut to_before);
+                }
+                if let Some(growth) = self.entry.issue(visit) {
+                    cotangents.reserves.slice_mut().iter_mut().for_each(|cotangent| *cotangent *= growth);
+                }
+                if let Some(to_fees) = &mut to_fees {
+                    to_fees[self.entry.fee_index(visit)] += F::of(cotangents.fee);
+                }
+                cotangents.fee = 0.0;
+                accumulator.add(cursor.place(&plan.layout), to_weights.slice());
+                cursor.retreat(&plan.layout);
+                std::mem::swap(&mut to_weights, &mut to_before);
             }
         }
         // The weights before the first row are those of the first row.
         accumulator.add(plan.layout.place(0), to_weights.slice());
         accumulator.finish();
         if let Some(to_initial) = self.to_initial {
-            for (gradient, cotangent) in to_initial.iter_mut().zip(cotangent.slice()) {
+            for (gradient, cotangent) in to_initial.iter_mut().zip(cotangents.reserves.slice()) {
                 *gradient += F::of(*cotangent);
             }
         }

@@ -17,19 +17,29 @@
 //! `L_i = ln q_i` (plus `-ln gamma` where the token enters):
 //!
 //! ```text
-//! d ln X = (1 / W) sum [ w_i dR_i / R_i + (L_i - ln X - 1) dw_i ]      dS_i = S_i (d ln X + dw_i / w_i)
+//! d ln X = (1 / W) ( sum [ w_i dR_i / R_i + (L_i - ln X - 1) dw_i ] + W_in dfee / gamma )
+//! dS_i = S_i (d ln X + dw_i / w_i)        d(1 - 1 / gamma) = - dfee / gamma^2
 //! ```
+//!
+//! `W_in` is the weight of the tokens that enter.
+//!
+//! What a pool meets may change from row to row ([`RowInputs`], sec. 4.6): fees and other costs; shares that are issued or
+//! redeemed before the first arbitrage; trades of users between the two.
 //!
 //! The forward pass keeps the reserves every [`CHECKPOINT_VISITS`] visits; the backward pass runs each stretch again. Weights
 //! of rows exist one at a time. Arithmetic is in double precision whatever the tensor's type.
 
 mod cpu;
+mod host;
 mod inputs;
 pub mod reference;
+mod terms;
 mod trade;
+mod user_trade;
 
 use std::sync::Arc;
 
+pub use host::{Arbitrageur, Meeting, Trading};
 pub use inputs::{RowInputs, UserTrade};
 
 use burn::tensor::Tensor;
@@ -39,7 +49,7 @@ use crate::growth::{PlanError, length, positive};
 use crate::interpolation::PathLayout;
 
 /// Visits between two reserves that the forward pass keeps.
-pub const CHECKPOINT_VISITS: usize = 512;
+pub const CHECKPOINT_VISITS: usize = 128;
 
 /// What trading costs, and who takes part in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -57,6 +67,9 @@ pub struct Costs {
     pub protocol_fee_share: f64,
     /// Only trades of one token for one other, as some keepers do (spec 04 sec. 4.3).
     pub pairs_only: bool,
+    /// Two habits of the reference where costs change from row to row (T4.4): noise traders' income is not lessened by the
+    /// protocol's share, and the protocol takes its fees at the end of a row.
+    pub dynamic_form: bool,
 }
 
 impl Costs {
@@ -94,6 +107,9 @@ pub struct ArbitragePlan {
     prices: Arc<[f64]>,
     samples: Arc<[usize]>,
     costs: Costs,
+    inputs: RowInputs,
+    fee_rows: usize,
+    rests_with_weights: bool,
 }
 
 impl ArbitragePlan {
@@ -124,10 +140,34 @@ impl ArbitragePlan {
         if assets > trade::MOST_ASSETS {
             return Err(PlanError::Range { name: "assets", value: assets.to_string() });
         }
-        Ok(Self { layout, starts, assets, prices, samples, costs })
+        let (inputs, fee_rows) = (RowInputs::default(), usize::MAX);
+        Ok(Self { layout, starts, assets, prices, samples, costs, inputs, fee_rows, rests_with_weights: false })
     }
 
-    fn check(&self, positions: &[usize], initial: &[usize]) {
+    /// The same plan with what changes from row to row; `inputs` have one value per row of the prices. A series of fees
+    /// replaces those given to [`arbitrage`].
+    ///
+    /// # Errors
+    /// [`PlanError`] as [`RowInputs::validate`].
+    pub fn with_inputs(mut self, inputs: RowInputs) -> Result<Self, PlanError> {
+        inputs.validate(self.prices.len() / self.assets, self.assets)?;
+        self.inputs = inputs;
+        Ok(self)
+    }
+
+    /// The same plan where each of the fees given to [`arbitrage`] holds for so many rows.
+    #[must_use]
+    pub fn with_fee_rows(self, fee_rows: usize) -> Self {
+        Self { fee_rows: fee_rows.max(1), ..self }
+    }
+
+    /// The same plan for a pool that trades only in the rows of a block in which its weights move (spec 04 sec. 4.8.2).
+    #[must_use]
+    pub fn resting_with_weights(self) -> Self {
+        Self { rests_with_weights: true, ..self }
+    }
+
+    fn check(&self, positions: &[usize], initial: &[usize], fees: &[usize]) {
         self.layout.check(positions);
         assert!(
             positions[0].is_multiple_of(self.starts.len()) && positions[2] == self.assets,
@@ -136,12 +176,11 @@ impl ArbitragePlan {
             self.assets
         );
         assert_eq!(initial, [positions[0], self.assets], "arbitrage: initial reserves are [sets * windows, assets]");
-    }
-
-    /// Prices of a visit of a window.
-    fn prices_of(&self, window: usize, visit: usize) -> &[f64] {
-        let row = self.starts[window] + visit * self.layout.stride;
-        &self.prices[row * self.assets..(row + 1) * self.assets]
+        assert!(
+            fees[0] == positions[0] && fees[1] > 0,
+            "arbitrage: fees must be [{}, at least 1], got {fees:?}",
+            positions[0]
+        );
     }
 }
 
@@ -151,71 +190,37 @@ impl ArbitragePlan {
 /// |---|---|---|
 /// | `positions` | `[sets * windows, K + 1, A]`, window fastest | coarse weights `x_0 .. x_K` |
 /// | `initial` | `[sets * windows, A]` | reserves before the first row |
+/// | `fees` | `[sets * windows, F]` | swap fees, each for [`ArbitragePlan::with_fee_rows`] rows, the last one for all later |
 /// | result | `[sets * windows, samples, A]` | reserves |
 ///
 /// # Panics
 /// When the shapes do not fit the plan.
-pub fn arbitrage(positions: Tensor<3>, initial: Tensor<2>, plan: &Arc<ArbitragePlan>) -> Tensor<3> {
+pub fn arbitrage(positions: Tensor<3>, initial: Tensor<2>, fees: Tensor<2>, plan: &Arc<ArbitragePlan>) -> Tensor<3> {
     if has_fused_kernels(&positions.device()) {
-        apply(Arbitrage(plan.clone()), [positions.into_dispatch(), initial.into_dispatch()])
+        apply(Arbitrage(plan.clone()), [positions.into_dispatch(), initial.into_dispatch(), fees.into_dispatch()])
     } else {
-        reference::arbitrage(positions, initial, plan)
-    }
-}
-
-/// The same arbitrages one row after another, for a pool that is run without tensors.
-#[derive(Clone, Debug)]
-pub struct Arbitrageur {
-    terms: trade::Terms,
-    pool: trade::Pool<Vec<f64>>,
-}
-
-impl Arbitrageur {
-    /// A pool with these reserves.
-    ///
-    /// # Errors
-    /// [`PlanError::Range`] for costs out of their ranges.
-    pub fn new(costs: &Costs, reserves: &[f64]) -> Result<Self, PlanError> {
-        costs.validate()?;
-        let mut pool = trade::Pool::<Vec<f64>>::new(reserves.len());
-        pool.reserves.copy_from_slice(reserves);
-        Ok(Self { terms: trade::Terms::new(costs), pool })
-    }
-
-    /// Meets one row of prices, first with the weights of the row before; returns the number of arbitrages.
-    ///
-    /// # Panics
-    /// If the lengths differ from that of the reserves.
-    pub fn visit(&mut self, weights_before: &[f64], weights: &[f64], prices: &[f64]) -> usize {
-        let mut trade = |weights: &[f64]| usize::from(self.pool.arbitrage(weights, prices, &self.terms).is_some());
-        trade(weights_before) + trade(weights)
-    }
-
-    /// Reserves of each asset.
-    pub fn reserves(&self) -> &[f64] {
-        &self.pool.reserves
+        reference::arbitrage(positions, initial, fees, plan)
     }
 }
 
 #[derive(Clone, Debug)]
 struct Arbitrage(Arc<ArbitragePlan>);
 
-impl Primitive<2> for Arbitrage {
-    fn output_shape(&self, [positions, initial]: [&[usize]; 2]) -> Vec<usize> {
-        self.0.check(positions, initial);
+impl Primitive<3> for Arbitrage {
+    fn output_shape(&self, [positions, initial, fees]: [&[usize]; 3]) -> Vec<usize> {
+        self.0.check(positions, initial, fees);
         vec![positions[0], self.0.samples.len(), self.0.assets]
     }
 
-    fn kept(&self, [positions, _]: [&[usize]; 2]) -> usize {
+    fn kept(&self, [positions, ..]: [&[usize]; 3]) -> usize {
         positions[0] * cpu::stretches(&self.0) * self.0.assets
     }
 
-    fn forward<F: Real>(&self, [positions, initial]: [View<'_, F>; 2], output: &mut [F], kept: &mut [f64]) {
-        cpu::forward(&self.0, positions, initial, output, kept);
+    fn forward<F: Real>(&self, inputs: [View<'_, F>; 3], output: &mut [F], kept: &mut [f64]) {
+        cpu::forward(&self.0, inputs, output, kept);
     }
 
-    fn backward<F: Real>(&self, pass: Pass<'_, F, 2>, [to_positions, to_initial]: [Option<&mut [F]>; 2]) {
-        let [positions, _] = pass.inputs;
-        cpu::backward(&self.0, positions, pass.kept, pass.cotangent, to_positions, to_initial);
+    fn backward<F: Real>(&self, pass: Pass<'_, F, 3>, gradients: [Option<&mut [F]>; 3]) {
+        cpu::backward(&self.0, pass.inputs, pass.kept, pass.cotangent, gradients);
     }
 }

@@ -4,164 +4,171 @@
 //! pool until `q_i = X`; tokens with `q_i < gamma X` enter it until `q_i = gamma X` before the fee. Logarithms are taken of
 //! `q_i / max q`, which is close to one.
 
-use super::Costs;
+use super::terms::Terms;
 use crate::backend::Row;
 use crate::growth::log_ratio;
 
 /// Most assets that a pool may have: a trade marks its tokens in the bits of a number.
 pub(super) const MOST_ASSETS: usize = 64;
 
-/// [`Costs`] as the arithmetic needs them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
-    gamma: f64,
-    inverse_gamma: f64,
-    /// `-ln gamma`.
-    gap: f64,
-    gas: f64,
-    half_arbitrage_fee: f64,
-    /// Noise traders' income as a share of what enters the pool.
-    noise: f64,
-    /// Protocol fee as a share of what enters the pool.
-    protocol: f64,
-    pairs_only: bool,
-}
-
-impl Terms {
-    pub(super) fn new(costs: &Costs) -> Self {
-        let fee = costs.fee_rate;
-        Self {
-            gamma: 1.0 - fee,
-            inverse_gamma: 1.0 / (1.0 - fee),
-            gap: -(-fee).ln_1p(),
-            gas: costs.gas_cost,
-            half_arbitrage_fee: 0.5 * costs.arbitrage_fee,
-            noise: costs.noise_trader_ratio * fee * (1.0 - costs.protocol_fee_share),
-            protocol: fee * costs.protocol_fee_share,
-            // Without a fee all tokens are traded at once.
-            pairs_only: costs.pairs_only && fee > 0.0,
-        }
-    }
-
-    fn has_gates(&self) -> bool {
-        self.gas > 0.0 || self.half_arbitrage_fee > 0.0
-    }
-}
-
-/// State of a pool before a trade: reserves, weights, prices; and scratch space.
+/// Reserves of a pool, and scratch space.
 #[derive(Clone, Debug)]
 pub(super) struct Pool<R> {
     pub reserves: R,
+    /// Protocol fees that are taken at the end of the row.
+    pub owed: R,
+    /// `w / p`: what the pool holds of a token per unit of `X`.
+    units: R,
     quotients: R,
     logs: R,
     after: R,
 }
 
-/// A trade: who leaves, who enters, and at which `ln(X / max q)`.
+/// Prices of a row, with their inverses, which both arbitrages need.
+#[derive(Clone, Debug)]
+pub(super) struct Quotes<R> {
+    pub prices: R,
+    inverses: R,
+}
+
+/// A trade: who leaves, who enters, and at which level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Trade {
     pub out: u64,
     pub into: u64,
-    /// `X` itself.
-    level: f64,
+    /// `X`.
+    pub level: f64,
+    /// `ln(X / max q)`.
     relative: f64,
     total_weight: f64,
+}
+
+/// A trade that was executed, with what its adjoint needs.
+#[derive(Clone, Debug)]
+pub(super) struct Leg<R> {
+    pub trade: Trade,
+    /// Reserves before it.
+    pub reserves: R,
+    /// `ln(q / max q)`.
+    logs: R,
+}
+
+/// Gradients that go backward through a visit.
+#[derive(Clone, Debug)]
+pub(super) struct Cotangents<R> {
+    /// With respect to the reserves after what comes before in time.
+    pub reserves: R,
+    /// With respect to the reserves at the end of the row, from which protocol fees may be taken.
+    pub owed: R,
+    /// With respect to the fee of the row.
+    pub fee: f64,
+}
+
+/// Tokens with the highest and the lowest quotient.
+#[derive(Clone, Copy)]
+struct Extremes {
+    first: usize,
+    last: usize,
+    highest: f64,
+}
+
+impl<R: Row<f64>> Quotes<R> {
+    pub(super) fn new(assets: usize) -> Self {
+        Self { prices: R::filled(0.0, assets), inverses: R::filled(0.0, assets) }
+    }
+
+    #[inline]
+    pub(super) fn take(&mut self, prices: &[f64]) {
+        let both = self.prices.slice_mut().iter_mut().zip(self.inverses.slice_mut());
+        for ((quote, inverse), price) in both.zip(prices) {
+            *quote = *price;
+            *inverse = 1.0 / price;
+        }
+    }
 }
 
 impl<R: Row<f64>> Pool<R> {
     pub(super) fn new(assets: usize) -> Self {
         let zeros = || R::filled(0.0, assets);
-        Self { reserves: zeros(), quotients: zeros(), logs: zeros(), after: zeros() }
+        Self { reserves: zeros(), owed: zeros(), units: zeros(), quotients: zeros(), logs: zeros(), after: zeros() }
     }
 
     /// Does the trade that an arbitrageur does at these weights and prices, if any.
     #[inline]
-    pub(super) fn arbitrage(&mut self, weights: &[f64], prices: &[f64], terms: &Terms) -> Option<Trade> {
-        let highest = self.outside_band(weights, prices, terms)?;
-        let trade = self.optimum(weights, prices, terms, highest);
-        let executed = self.execute(&trade, weights, prices, terms);
-        executed.then_some(trade)
+    pub(super) fn arbitrage(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> bool {
+        let Some(extremes) = self.outside_band(weights, quotes, terms) else { return false };
+        let trade = self.optimum(weights, quotes, terms, extremes);
+        self.execute(&trade, quotes, terms)
     }
 
-    /// `max q`, if the pool is outside the band in which no trade pays its fee.
+    /// The same with what the adjoint needs.
     #[inline]
-    fn outside_band(&mut self, weights: &[f64], prices: &[f64], terms: &Terms) -> Option<f64> {
-        let reserves = self.reserves.slice();
-        let assets = reserves.len();
-        let (weights, prices) = (&weights[..assets], &prices[..assets]);
-        let quotients = self.quotients.slice_mut();
-        let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
-        for i in 0..assets {
-            let quotient = prices[i] * reserves[i] / weights[i];
-            quotients[i] = quotient;
-            lowest = lowest.min(quotient);
-            highest = highest.max(quotient);
-        }
-        let inside = terms.gap > 0.0 && highest * terms.gamma <= lowest;
-        (!inside).then_some(highest)
+    pub(super) fn arbitrage_leg(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> Option<Leg<R>> {
+        let extremes = self.outside_band(weights, quotes, terms)?;
+        let trade = self.optimum(weights, quotes, terms, extremes);
+        let leg = Leg { trade, reserves: self.reserves.clone(), logs: self.logs.clone() };
+        self.execute(&trade, quotes, terms).then_some(leg)
     }
 
-    fn optimum(&mut self, weights: &[f64], prices: &[f64], terms: &Terms, highest: f64) -> Trade {
+    /// The extremes, if the pool is outside the band in which no trade pays its fee.
+    #[inline]
+    fn outside_band(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> Option<Extremes> {
+        let (weights, inverses, reserves) = (weights.slice(), quotes.inverses.slice(), self.reserves.slice());
+        let (units, quotients) = (self.units.slice_mut(), self.quotients.slice_mut());
+        for i in 0..reserves.len() {
+            units[i] = weights[i] * inverses[i];
+            quotients[i] = reserves[i] / units[i];
+        }
+        let mut extremes = Extremes { first: 0, last: 0, highest: quotients[0] };
+        let mut lowest = quotients[0];
+        for (i, &quotient) in quotients.iter().enumerate().skip(1) {
+            let (above, below) = (quotient > extremes.highest, quotient <= lowest);
+            extremes.highest = if above { quotient } else { extremes.highest };
+            extremes.first = if above { i } else { extremes.first };
+            lowest = if below { quotient } else { lowest };
+            extremes.last = if below { i } else { extremes.last };
+        }
+        let inside = terms.gap > 0.0 && extremes.highest * terms.gamma <= lowest;
+        (!inside).then_some(extremes)
+    }
+
+    #[inline]
+    fn optimum(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms, extremes: Extremes) -> Trade {
         let quotients = self.quotients.slice();
         for (log, quotient) in self.logs.slice_mut().iter_mut().zip(quotients) {
-            *log = log_ratio(highest, quotient - highest);
+            *log = log_ratio(extremes.highest, quotient - extremes.highest);
         }
-        if terms.pairs_only {
-            self.best_pair(weights, prices, terms, highest)
+        if terms.pairs_only() {
+            self.best_pair(weights.slice(), quotes.prices.slice(), terms, extremes.highest)
         } else {
-            self.water_filling(weights, terms, highest)
+            self.water_filling(weights.slice(), terms, extremes)
         }
     }
 
     /// The unique optimum over all tokens. Sets grow from the highest and the lowest token, one token at a time: adding a
     /// token that belongs moves `X` such that those before it still do.
-    fn water_filling(&self, weights: &[f64], terms: &Terms, highest: f64) -> Trade {
+    #[inline]
+    fn water_filling(&self, weights: &[f64], terms: &Terms, extremes: Extremes) -> Trade {
         let logs = self.logs.slice();
-        let assets = logs.len();
-        let mut order = [0u8; MOST_ASSETS];
-        let order = &mut order[..assets];
-        for (place, slot) in order.iter_mut().enumerate() {
-            *slot = place as u8;
-        }
-        if assets > 2 {
-            // Few tokens, mostly in order already.
-            for place in 1..assets {
-                let mut here = place;
-                while here > 0 && logs[usize::from(order[here])] > logs[usize::from(order[here - 1])] {
-                    order.swap(here, here - 1);
-                    here -= 1;
-                }
-            }
-        } else if logs[0] < logs[1] {
-            order.swap(0, 1);
-        }
-        let token = |place: usize| usize::from(order[place]);
-        let (first, last) = (token(0), token(assets - 1));
+        let Extremes { first, last, highest } = extremes;
         let mut trade = Trade { out: 1 << first, into: 1 << last, level: 0.0, relative: 0.0, total_weight: 0.0 };
         let mut sum = weights[first] * logs[first] + weights[last] * (logs[last] + terms.gap);
         trade.total_weight = weights[first] + weights[last];
-        let (mut next_out, mut next_in) = (1, assets - 1);
-        loop {
+        trade.relative = sum / trade.total_weight;
+        if logs.len() == 3 {
+            // Without a branch, which nobody could predict.
+            let token = 3 - first - last;
+            let (leaves, enters) = (logs[token] >= trade.relative, logs[token] + terms.gap < trade.relative);
+            let weight = if leaves | enters { weights[token] } else { 0.0 };
+            sum += weight * (logs[token] + if enters { terms.gap } else { 0.0 });
+            trade.out |= u64::from(leaves) << token;
+            trade.into |= u64::from(enters) << token;
+            trade.total_weight += weight;
             trade.relative = sum / trade.total_weight;
-            if next_out == next_in {
-                break;
-            }
-            let (out, into) = (token(next_out), token(next_in - 1));
-            if logs[out] >= trade.relative {
-                trade.out |= 1 << out;
-                sum += weights[out] * logs[out];
-                trade.total_weight += weights[out];
-                next_out += 1;
-            } else if logs[into] < trade.relative - terms.gap {
-                trade.into |= 1 << into;
-                sum += weights[into] * (logs[into] + terms.gap);
-                trade.total_weight += weights[into];
-                next_in -= 1;
-            } else {
-                break;
-            }
+        } else if logs.len() > 3 {
+            trade.admit(sum, logs, weights, terms);
         }
-        trade.level = highest * trade.relative.exp();
+        trade.level = highest * exponential(trade.relative);
         trade
     }
 
@@ -175,7 +182,7 @@ impl<R: Row<f64>> Pool<R> {
             for into in (0..assets).filter(|&into| into != out && logs[out] - logs[into] > terms.gap) {
                 let total_weight = weights[out] + weights[into];
                 let relative = (weights[out] * logs[out] + weights[into] * (logs[into] + terms.gap)) / total_weight;
-                let level = highest * relative.exp();
+                let level = highest * exponential(relative);
                 let received = reserves[out] * prices[out] - level * weights[out];
                 let paid = level * weights[into] - reserves[into] * prices[into] * terms.inverse_gamma;
                 if received - paid > best_profit {
@@ -188,12 +195,13 @@ impl<R: Row<f64>> Pool<R> {
     }
 
     /// Moves the reserves, unless the profit does not pay gas and the arbitrageur's own fee (spec 04 sec. 4.4).
-    fn execute(&mut self, trade: &Trade, weights: &[f64], prices: &[f64], terms: &Terms) -> bool {
-        let reserves = self.reserves.slice();
+    #[inline]
+    fn execute(&mut self, trade: &Trade, quotes: &Quotes<R>, terms: &Terms) -> bool {
+        let (reserves, prices, units) = (self.reserves.slice(), quotes.prices.slice(), self.units.slice());
         let after = self.after.slice_mut();
         let assets = reserves.len();
         for i in 0..assets {
-            after[i] = trade.after(i, reserves[i], trade.level * weights[i] / prices[i], terms);
+            after[i] = trade.after(i, reserves[i], trade.level * units[i], terms);
         }
         if terms.has_gates() {
             let (mut profit, mut moved) = (0.0, 0.0);
@@ -207,89 +215,196 @@ impl<R: Row<f64>> Pool<R> {
                 return false;
             }
         }
-        if terms.noise > 0.0 || terms.protocol > 0.0 {
+        if terms.noise() > 0.0 || terms.protocol() > 0.0 {
             let (mut paid_in, mut value) = (0.0, 0.0);
             for i in 0..assets {
                 value += after[i] * prices[i];
                 paid_in += if trade.enters(i) { (after[i] - reserves[i]) * prices[i] } else { 0.0 };
             }
-            let growth = 1.0 + terms.noise * paid_in / value;
+            let growth = 1.0 + terms.noise() * paid_in / value;
+            let owed = self.owed.slice_mut();
             for i in 0..assets {
-                let entered = if trade.enters(i) { after[i] - reserves[i] } else { 0.0 };
-                after[i] = after[i] * growth - entered * terms.protocol;
+                let fee = if trade.enters(i) { (after[i] - reserves[i]) * terms.protocol() } else { 0.0 };
+                after[i] *= growth;
+                if terms.defers_protocol {
+                    owed[i] += fee;
+                } else {
+                    after[i] -= fee;
+                }
             }
         }
         self.reserves.clone_from(&self.after);
         true
     }
 
-    /// Adjoint of a trade that was executed at these reserves: turns `cotangent` from that of the reserves after it to that
-    /// of the reserves before it, and adds that of the weights to `to_weights`.
-    pub(super) fn adjoint(
-        reserves: &[f64],
-        trade: &Trade,
-        (weights, prices): (&[f64], &[f64]),
-        terms: &Terms,
-        cotangent: &mut [f64],
-        to_weights: &mut [f64],
-    ) {
-        let assets = reserves.len();
-        let level = |i: usize| trade.level * weights[i] / prices[i];
-        let through_noise = (terms.noise > 0.0 || terms.protocol > 0.0).then(|| {
-            let after = |i: usize| trade.after(i, reserves[i], level(i), terms);
-            let (mut paid_in, mut value, mut along) = (0.0, 0.0, 0.0);
-            for i in 0..assets {
-                value += after(i) * prices[i];
-                along += cotangent[i] * after(i);
-                paid_in += if trade.enters(i) { (after(i) - reserves[i]) * prices[i] } else { 0.0 };
+    /// The protocol takes what it is owed at the end of a row.
+    #[inline]
+    pub(super) fn settle(&mut self, terms: &Terms) {
+        if terms.defers_protocol {
+            for (reserve, owed) in self.reserves.slice_mut().iter_mut().zip(self.owed.slice_mut()) {
+                *reserve -= *owed;
+                *owed = 0.0;
             }
-            (1.0 + terms.noise * paid_in / value, along * terms.noise / value, paid_in / value)
-        });
-        let mut along = 0.0;
+        }
+    }
+}
+
+impl<R: Row<f64>> Leg<R> {
+    /// What this trade paid the arbitrageur before gas, and what was paid into the pool, at these prices.
+    pub(super) fn profit_and_volume(&self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> (f64, f64) {
+        let (weights, prices, inverses) = (weights.slice(), quotes.prices.slice(), quotes.inverses.slice());
+        let (mut profit, mut volume) = (0.0, 0.0);
+        for (i, reserve) in self.reserves.slice().iter().enumerate() {
+            let after = self.trade.after(i, *reserve, self.trade.level * (weights[i] * inverses[i]), terms);
+            profit -= (after - reserve) * prices[i];
+            volume += if self.trade.enters(i) { (after - reserve) * prices[i] } else { 0.0 };
+        }
+        (profit, volume)
+    }
+
+    /// Adjoint of the trade: turns the cotangent of the reserves after it into that of the reserves before it, and adds
+    /// those of weights and fee.
+    #[inline]
+    pub(super) fn adjoint(
+        &self,
+        weights: &R,
+        quotes: &Quotes<R>,
+        terms: &Terms,
+        cotangents: &mut Cotangents<R>,
+        to_weights: &mut R,
+    ) {
+        let (trade, reserves, logs) = (&self.trade, self.reserves.slice(), self.logs.slice());
+        let assets = reserves.len();
+        let (weights, to_weights) = (weights.slice(), to_weights.slice_mut());
+        let (prices, inverses) = (quotes.prices.slice(), quotes.inverses.slice());
+        let mut levels = R::filled(0.0, assets);
+        let levels = levels.slice_mut();
+        for i in 0..assets {
+            levels[i] = trade.level * (weights[i] * inverses[i]);
+        }
         // What reaches the reserves before the trade without passing through it.
         let mut direct = R::filled(0.0, assets);
         let direct = direct.slice_mut();
+        if terms.noise() > 0.0 || terms.protocol() > 0.0 {
+            self.adjoint_of_shares(levels, prices, terms, cotangents, direct);
+        }
+        let cotangent = cotangents.reserves.slice_mut();
+        let (mut along, mut entering) = (0.0, 0.0);
         for i in 0..assets {
-            if let Some((growth, slope, share)) = through_noise {
-                let mut through = cotangent[i] * growth - slope * share * prices[i];
-                if trade.enters(i) {
-                    let entered = slope * prices[i] - cotangent[i] * terms.protocol;
-                    through += entered;
-                    direct[i] = -entered;
-                }
-                cotangent[i] = through;
+            if trade.is_active(i) {
+                along += cotangent[i] * levels[i];
             }
-            if trade.leaves(i) || trade.enters(i) {
-                along += cotangent[i] * level(i);
+            if trade.enters(i) {
+                entering += weights[i];
+                cotangents.fee -= cotangent[i] * reserves[i] * terms.inverse_gamma * terms.inverse_gamma;
             }
         }
         let share = along / trade.total_weight;
+        cotangents.fee += share * entering * terms.inverse_gamma;
         for i in 0..assets {
-            if !trade.leaves(i) && !trade.enters(i) {
+            if !trade.is_active(i) {
                 cotangent[i] += direct[i];
                 continue;
             }
-            let quotient = prices[i] * reserves[i] / weights[i];
             let gap = if trade.enters(i) { terms.gap } else { 0.0 };
-            let above = log_ratio(trade.level, quotient - trade.level) + gap;
-            to_weights[i] += share * (above - 1.0) + cotangent[i] * trade.level / prices[i];
+            let above = logs[i] - trade.relative + gap;
+            to_weights[i] += share * (above - 1.0) + cotangent[i] * trade.level * inverses[i];
             let kept = if trade.enters(i) { cotangent[i] * (1.0 - terms.inverse_gamma) } else { 0.0 };
             cotangent[i] = share * weights[i] / reserves[i] + kept + direct[i];
+        }
+    }
+
+    /// Takes the cotangent back through noise traders' income and the protocol's share.
+    fn adjoint_of_shares(
+        &self,
+        levels: &[f64],
+        prices: &[f64],
+        terms: &Terms,
+        cotangents: &mut Cotangents<R>,
+        direct: &mut [f64],
+    ) {
+        let (trade, reserves) = (&self.trade, self.reserves.slice());
+        let assets = reserves.len();
+        let after = |i: usize| trade.after(i, reserves[i], levels[i], terms);
+        let cotangent = cotangents.reserves.slice_mut();
+        let (mut paid_in, mut value, mut along) = (0.0, 0.0, 0.0);
+        for i in 0..assets {
+            value += after(i) * prices[i];
+            along += cotangent[i] * after(i);
+            paid_in += if trade.enters(i) { (after(i) - reserves[i]) * prices[i] } else { 0.0 };
+        }
+        let share = paid_in / value;
+        let (growth, slope) = (1.0 + terms.noise() * share, along * terms.noise() / value);
+        cotangents.fee += along * share * terms.noise_per_fee;
+        for i in 0..assets {
+            let mut through = cotangent[i] * growth - slope * share * prices[i];
+            if trade.enters(i) {
+                let to_fees = if terms.defers_protocol { cotangents.owed.slice()[i] } else { cotangent[i] };
+                cotangents.fee -= to_fees * (after(i) - reserves[i]) * terms.protocol_share;
+                let entered = slope * prices[i] - to_fees * terms.protocol();
+                through += entered;
+                direct[i] = -entered;
+            }
+            cotangent[i] = through;
         }
     }
 }
 
 impl Trade {
+    /// Takes in the tokens between the highest and the lowest that belong to the trade; `sum` is that of the two.
+    fn admit(&mut self, mut sum: f64, logs: &[f64], weights: &[f64], terms: &Terms) {
+        let assets = logs.len();
+        let mut order = [0u8; MOST_ASSETS];
+        let order = &mut order[..assets];
+        for (place, slot) in order.iter_mut().enumerate() {
+            *slot = place as u8;
+        }
+        // Few tokens, mostly in order already.
+        for place in 1..assets {
+            let mut here = place;
+            while here > 0 && logs[usize::from(order[here])] > logs[usize::from(order[here - 1])] {
+                order.swap(here, here - 1);
+                here -= 1;
+            }
+        }
+        let (mut next_out, mut next_in) = (0, assets);
+        let token = |place: usize| usize::from(order[place]);
+        while next_out < next_in {
+            let (out, into) = (token(next_out), token(next_in - 1));
+            // The two that are in already are the first and the last, but for ties.
+            if self.is_active(out) {
+                next_out += 1;
+            } else if self.is_active(into) {
+                next_in -= 1;
+            } else if logs[out] >= self.relative {
+                self.out |= 1 << out;
+                sum += weights[out] * logs[out];
+                self.total_weight += weights[out];
+                self.relative = sum / self.total_weight;
+                next_out += 1;
+            } else if logs[into] + terms.gap < self.relative {
+                self.into |= 1 << into;
+                sum += weights[into] * (logs[into] + terms.gap);
+                self.total_weight += weights[into];
+                self.relative = sum / self.total_weight;
+                next_in -= 1;
+            } else {
+                break;
+            }
+        }
+    }
+
     /// The reserve of one token after the trade, where `level` is `X w / p`.
     #[inline]
     fn after(&self, asset: usize, reserve: f64, level: f64, terms: &Terms) -> f64 {
-        if self.leaves(asset) {
-            level
-        } else if self.enters(asset) {
-            level + (reserve - reserve * terms.inverse_gamma)
-        } else {
-            reserve
-        }
+        let entered = level + (reserve - reserve * terms.inverse_gamma);
+        let traded = if self.leaves(asset) { level } else { entered };
+        if self.is_active(asset) { traded } else { reserve }
+    }
+
+    #[inline]
+    fn is_active(&self, asset: usize) -> bool {
+        (self.out | self.into) >> asset & 1 == 1
     }
 
     #[inline]
@@ -300,5 +415,32 @@ impl Trade {
     #[inline]
     fn enters(&self, asset: usize) -> bool {
         self.into >> asset & 1 == 1
+    }
+}
+
+/// `exp(x)`; trades mostly move prices by little, where its series is shortest.
+#[inline]
+fn exponential(x: f64) -> f64 {
+    if x.abs() < 1.0 / 64.0 {
+        // The term left out is below 2e-20. Terms in pairs, so that they do not wait for each other.
+        let square = x * x;
+        let low = 1.0 + x + square * (1.0 / 2.0 + x * (1.0 / 6.0));
+        let high = (1.0 / 24.0 + x * (1.0 / 120.0)) + square * (1.0 / 720.0 + x * (1.0 / 5040.0));
+        low + square * square * high
+    } else {
+        x.exp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exponential;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_exponential_is_one(x in -0.02..0.02f64) {
+            prop_assert!((exponential(x) / x.exp() - 1.0).abs() < 4e-16);
+        }
     }
 }

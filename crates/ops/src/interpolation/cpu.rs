@@ -1,42 +1,42 @@
 //! One ramp at a time, in double precision whatever the tensor's type.
 
 use super::{Interpolation, PathLayout, Place};
-use crate::backend::{Real, View, pieces, run};
+use crate::backend::{Real, Row, View, pieces, run};
 
 /// A block's way from its start to its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Ramp {
+pub(crate) struct Ramp<R> {
     interpolation: Interpolation,
     rows: usize,
-    start: Vec<f64>,
-    end: Vec<f64>,
-    step: Vec<f64>,
+    start: R,
+    end: R,
+    step: R,
     /// `ln(end / start)`; only for the geometric forms.
-    log_ratio: Vec<f64>,
+    log_ratio: R,
 }
 
-impl Ramp {
+impl<R: Row<f64>> Ramp<R> {
     pub(crate) fn new(layout: &PathLayout, assets: usize) -> Self {
-        let zeros = vec![0.0; assets];
+        let zeros = || R::filled(0.0, assets);
         Self {
             interpolation: layout.interpolation,
             rows: layout.ramp_rows,
-            start: zeros.clone(),
-            end: zeros.clone(),
-            step: zeros.clone(),
-            log_ratio: zeros,
+            start: zeros(),
+            end: zeros(),
+            step: zeros(),
+            log_ratio: zeros(),
         }
     }
 
     /// Takes up the ramp from `start` to `end`.
     pub(crate) fn enter<F: Real>(&mut self, start: &[F], end: &[F]) {
-        for asset in 0..self.start.len() {
+        for asset in 0..start.len() {
             let (from, to) = (start[asset].wide(), end[asset].wide());
-            self.start[asset] = from;
-            self.end[asset] = to;
-            self.step[asset] = (to - from) / self.rows as f64;
+            self.start.slice_mut()[asset] = from;
+            self.end.slice_mut()[asset] = to;
+            self.step.slice_mut()[asset] = (to - from) / self.rows as f64;
             if self.interpolation != Interpolation::Linear {
-                self.log_ratio[asset] = (to / from).ln();
+                self.log_ratio.slice_mut()[asset] = (to / from).ln();
             }
         }
     }
@@ -44,12 +44,12 @@ impl Ramp {
     /// The weights `row` rows after the start of the ramp.
     pub(crate) fn weights(&self, row: usize, output: &mut [f64]) {
         let along = row as f64;
-        for asset in 0..self.start.len() {
-            output[asset] = along * self.step[asset] + self.start[asset];
+        for ((output, step), start) in output.iter_mut().zip(self.step.slice()).zip(self.start.slice()) {
+            *output = along * step + start;
         }
         if let Some(exponent) = self.interpolation.exponent(row, self.rows) {
-            for asset in 0..self.start.len() {
-                output[asset] += self.geometric(asset, exponent);
+            for (asset, output) in output.iter_mut().enumerate() {
+                *output += self.geometric(asset, exponent);
             }
             let total: f64 = output.iter().sum();
             for weight in output {
@@ -59,46 +59,54 @@ impl Ramp {
     }
 
     fn geometric(&self, asset: usize, exponent: f64) -> f64 {
-        self.start[asset] * (self.log_ratio[asset] * exponent).exp()
+        self.start.slice()[asset] * (self.log_ratio.slice()[asset] * exponent).exp()
     }
 
     /// Adds the gradient with respect to a row's weights to that of the ramp's start and end.
     fn adjoint(&self, row: usize, gradient: &[f64], to_start: &mut [f64], to_end: &mut [f64]) {
         let along = row as f64 / self.rows as f64;
         let Some(exponent) = self.interpolation.exponent(row, self.rows) else {
-            for asset in 0..self.start.len() {
-                to_start[asset] += gradient[asset] * (1.0 - along);
-                to_end[asset] += gradient[asset] * along;
+            for ((gradient, to_start), to_end) in gradient.iter().zip(to_start).zip(to_end) {
+                *to_start += gradient * (1.0 - along);
+                *to_end += gradient * along;
             }
             return;
         };
+        let (start, end, step) = (self.start.slice(), self.end.slice(), self.step.slice());
         let (mut total, mut projected) = (0.0, 0.0);
-        for asset in 0..self.start.len() {
-            let linear = row as f64 * self.step[asset] + self.start[asset];
+        for asset in 0..start.len() {
+            let linear = row as f64 * step[asset] + start[asset];
             let both = linear + self.geometric(asset, exponent);
             total += both;
             projected += gradient[asset] * both;
         }
         projected /= total;
-        for asset in 0..self.start.len() {
+        for asset in 0..start.len() {
             let inner = (gradient[asset] - projected) / total;
             let geometric = self.geometric(asset, exponent);
-            to_start[asset] += inner * (1.0 - along + (1.0 - exponent) * geometric / self.start[asset]);
-            to_end[asset] += inner * (along + exponent * geometric / self.end[asset]);
+            to_start[asset] += inner * (1.0 - along + (1.0 - exponent) * geometric / start[asset]);
+            to_end[asset] += inner * (along + exponent * geometric / end[asset]);
         }
     }
 }
 
 /// A walk over the rows of one window, in either direction, that keeps the ramp of the current block.
-pub(crate) struct Walk<'a, F> {
-    ramp: Ramp,
+pub(crate) struct Walk<'a, F, R> {
+    ramp: Ramp<R>,
     block: Option<usize>,
     positions: &'a [F],
     assets: usize,
 }
 
-impl<'a, F: Real> Walk<'a, F> {
+impl<'a, F: Real> Walk<'a, F, Vec<f64>> {
     pub(crate) fn new(layout: &PathLayout, positions: &'a [F], assets: usize) -> Self {
+        Self::over_rows(layout, positions, assets)
+    }
+}
+
+impl<'a, F: Real, R: Row<f64>> Walk<'a, F, R> {
+    /// A walk over rows of a known width.
+    pub(crate) fn over_rows(layout: &PathLayout, positions: &'a [F], assets: usize) -> Self {
         Self { ramp: Ramp::new(layout, assets), block: None, positions, assets }
     }
 
@@ -131,17 +139,24 @@ impl<'a, F: Real> Walk<'a, F> {
 }
 
 /// Gradients with respect to the positions of one window, collected row by row in either direction.
-pub(crate) struct Accumulator<'a, F> {
-    walk: Walk<'a, F>,
-    start: Vec<f64>,
-    end: Vec<f64>,
+pub(crate) struct Accumulator<'a, F, R> {
+    walk: Walk<'a, F, R>,
+    start: R,
+    end: R,
     gradient: &'a mut [F],
 }
 
-impl<'a, F: Real> Accumulator<'a, F> {
+impl<'a, F: Real> Accumulator<'a, F, Vec<f64>> {
     pub(crate) fn new(layout: &PathLayout, positions: &'a [F], gradient: &'a mut [F], assets: usize) -> Self {
-        let walk = Walk::new(layout, positions, assets);
-        Self { walk, start: vec![0.0; assets], end: vec![0.0; assets], gradient }
+        Self::over_rows(layout, positions, gradient, assets)
+    }
+}
+
+impl<'a, F: Real, R: Row<f64>> Accumulator<'a, F, R> {
+    /// A collection over rows of a known width.
+    pub(crate) fn over_rows(layout: &PathLayout, positions: &'a [F], gradient: &'a mut [F], assets: usize) -> Self {
+        let walk = Walk::over_rows(layout, positions, assets);
+        Self { walk, start: R::filled(0.0, assets), end: R::filled(0.0, assets), gradient }
     }
 
     /// Takes in the gradient with respect to the weights of one row.
@@ -153,7 +168,7 @@ impl<'a, F: Real> Accumulator<'a, F> {
                     self.flush();
                     self.walk.enter(block);
                 }
-                self.walk.ramp.adjoint(row, row_gradient, &mut self.start, &mut self.end);
+                self.walk.ramp.adjoint(row, row_gradient, self.start.slice_mut(), self.end.slice_mut());
             }
         }
     }
@@ -165,12 +180,13 @@ impl<'a, F: Real> Accumulator<'a, F> {
 
     fn flush(&mut self) {
         if let Some(block) = self.walk.block {
-            add_at(self.gradient, block, &self.start);
-            if self.gradient.len() > (block + 1) * self.end.len() {
-                add_at(self.gradient, block + 1, &self.end);
+            let (start, end) = (self.start.slice_mut(), self.end.slice_mut());
+            add_at(self.gradient, block, start);
+            if self.gradient.len() > (block + 1) * end.len() {
+                add_at(self.gradient, block + 1, end);
             }
-            self.start.fill(0.0);
-            self.end.fill(0.0);
+            start.fill(0.0);
+            end.fill(0.0);
         }
     }
 }

@@ -64,6 +64,52 @@ pub struct PathLayout {
     pub stride: usize,
 }
 
+/// A visited row by its block and the row in it, for walks without divisions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor {
+    block: usize,
+    row: usize,
+}
+
+impl Cursor {
+    /// The visited row with this index.
+    pub(crate) fn at(layout: &PathLayout, visit: usize) -> Self {
+        let row = visit * layout.stride;
+        Self { block: row / layout.block_rows, row: row % layout.block_rows }
+    }
+
+    /// Where its weights come from.
+    pub(crate) fn place(self, layout: &PathLayout) -> Place {
+        match self.block.checked_sub(usize::from(layout.constant_first_block)) {
+            Some(block) => layout.place_in_block(block, self.row),
+            None => Place::At(0),
+        }
+    }
+
+    /// Whether weights move at it, or have just arrived at the row's block: whether it is one of the first `ramp_rows` rows.
+    pub(crate) fn is_moving(self, layout: &PathLayout) -> bool {
+        self.row < layout.ramp_rows
+    }
+
+    /// Goes to the next visited row.
+    pub(crate) fn advance(&mut self, layout: &PathLayout) {
+        self.row += layout.stride;
+        while self.row >= layout.block_rows {
+            self.row -= layout.block_rows;
+            self.block += 1;
+        }
+    }
+
+    /// Goes to the visited row before.
+    pub(crate) fn retreat(&mut self, layout: &PathLayout) {
+        while self.row < layout.stride && self.block > 0 {
+            self.row += layout.block_rows;
+            self.block -= 1;
+        }
+        self.row = self.row.saturating_sub(layout.stride);
+    }
+}
+
 /// Where a row's weights come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -100,11 +146,10 @@ impl PathLayout {
 
     /// Where the weights of the visited row with this index come from.
     pub fn place(&self, visit: usize) -> Place {
-        let row = visit * self.stride;
-        let Some(row) = row.checked_sub(self.held_rows()) else {
-            return Place::At(0);
-        };
-        let (block, row) = (row / self.block_rows, row % self.block_rows);
+        Cursor::at(self, visit).place(self)
+    }
+
+    fn place_in_block(&self, block: usize, row: usize) -> Place {
         if row >= self.ramp_rows {
             Place::At(block + 1)
         } else if row == 0 && self.interpolation == Interpolation::Linear {
@@ -179,7 +224,7 @@ pub fn interpolate_block(
     let layout =
         PathLayout { block_rows, ramp_rows, interpolation, constant_first_block: false, rows: block_rows, stride: 1 };
     layout.check(&[1, 2, assets]);
-    let mut ramp = Ramp::new(&layout, assets);
+    let mut ramp = Ramp::<Vec<f64>>::new(&layout, assets);
     ramp.enter(start, end);
     for (row, output) in output.chunks_exact_mut(assets).enumerate() {
         match layout.place(row) {

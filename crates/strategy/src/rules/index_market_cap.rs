@@ -18,10 +18,22 @@ const TOLERANCE: f64 = 1e-6;
 /// Added to the sum of uncapped weights that the excess is shared by.
 const SHARE_GUARD: f64 = 1e-10;
 
+/// Indices that differ in how their pools trade, not in their weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IndexVariant {
+    /// Arbitrageurs hold the pool at its weights.
+    #[default]
+    Pool,
+    /// The same, but only while weights move (spec 04 sec. 4.8.2).
+    Hodling,
+}
+
 /// Target weights `p_i s_i / sum_j p_j s_j` of prices and circulating supplies, smoothed by
 /// `logistic(logit_lamb + logit_delta_lamb)`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IndexMarketCap {
+    /// What its pool does with it.
+    pub variant: IndexVariant,
     /// Largest target weight of an asset, if there is one: at least 1 / assets. What exceeds it goes to the others in
     /// proportion to their weights.
     pub largest_weight: Option<f64>,
@@ -29,11 +41,17 @@ pub struct IndexMarketCap {
 
 impl Rule for IndexMarketCap {
     fn name(&self) -> &'static str {
-        "index_market_cap"
+        match self.variant {
+            IndexVariant::Pool => "index_market_cap",
+            IndexVariant::Hodling => "hodling_index_market_cap",
+        }
     }
 
     fn summary(&self) -> &'static str {
-        "holds assets in proportion to their market capitalisation"
+        match self.variant {
+            IndexVariant::Pool => "holds assets in proportion to their market capitalisation",
+            IndexVariant::Hodling => "the same, trading only while its weights move",
+        }
     }
 
     fn leaves(&self) -> Vec<LeafSpec> {

@@ -23,7 +23,7 @@ pub use constant::Constant;
 pub use curve::CurveRule;
 pub use difference_momentum::DifferenceMomentum;
 pub use gyroscope::GyroscopeStart;
-pub use index_market_cap::IndexMarketCap;
+pub use index_market_cap::{IndexMarketCap, IndexVariant};
 pub use mean_reversion_channel::{MeanReversionChannel, TripleThreat};
 pub use min_variance::{Covariance, MinVariance};
 pub use momentum::{AntiMomentum, Momentum};
@@ -49,6 +49,9 @@ static REGISTERED: RwLock<Vec<Arc<dyn Rule>>> = RwLock::new(Vec::new());
 
 /// Every built-in rule.
 pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
+    let index = |variant| -> Arc<dyn Rule> {
+        Arc::new(IndexMarketCap { variant, largest_weight: options.largest_index_weight })
+    };
     vec![
         Arc::new(Momentum),
         Arc::new(AntiMomentum),
@@ -57,7 +60,8 @@ pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
         Arc::new(TripleThreat),
         Arc::new(DifferenceMomentum),
         Arc::new(MinVariance { covariance: options.covariance }),
-        Arc::new(IndexMarketCap { largest_weight: options.largest_index_weight }),
+        index(IndexVariant::Pool),
+        index(IndexVariant::Hodling),
         Arc::new(Constant::BALANCER),
         Arc::new(Constant::HODL),
         Arc::new(Constant::COW),

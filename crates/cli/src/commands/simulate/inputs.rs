@@ -1,29 +1,17 @@
-//! `--input KIND=FILE`: series that change while the pool runs (spec 06 sec. 6.7).
+//! `--input KIND=FILE`: the keys of `[pool.inputs]` as options.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::config::nearest_name;
+use crate::config::{InputsSection, nearest_name};
 use crate::output::Hinted;
 
-const KINDS: [&str; 5] = ["fees", "gas_cost", "arb_fees", "lp_supply", "trades"];
+const KINDS: [&str; 5] = InputsSection::KEYS;
 
 /// A file for one of the kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputFile {
     kind: &'static str,
-    path: PathBuf,
-}
-
-impl InputFile {
-    /// The error of using it.
-    pub fn not_available(&self) -> anyhow::Error {
-        Hinted::new(
-            format!("`--input {}={}` is not available in this version", self.kind, self.path.display()),
-            "costs are constant here yet: `pool.fee_rate`, `pool.gas_cost`, `pool.arbitrage_fee`",
-        )
-        .into()
-    }
+    path: String,
 }
 
 impl FromStr for InputFile {
@@ -40,4 +28,20 @@ impl FromStr for InputFile {
             }
         }
     }
+}
+
+/// The files as arguments of `--set`, to lie on top of all others.
+pub(super) fn overrides(files: &[InputFile]) -> anyhow::Result<Vec<String>> {
+    if let Some((index, twice)) =
+        files.iter().enumerate().find(|(index, file)| files[..*index].iter().any(|other| other.kind == file.kind))
+    {
+        let first = files[..index].iter().find(|other| other.kind == twice.kind).map_or("", |other| &other.path);
+        return Err(Hinted::new(
+            format!("`--input {}` is given twice: {first} and {}", twice.kind, twice.path),
+            "put all rows into one file",
+        )
+        .into());
+    }
+    let quoted = |path: &String| toml::Value::String(path.clone());
+    Ok(files.iter().map(|file| format!("pool.inputs.{}={}", file.kind, quoted(&file.path))).collect())
 }

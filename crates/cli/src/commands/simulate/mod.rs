@@ -29,10 +29,19 @@ use inputs::InputFile;
 The period is that of training and validation together. PARAMS is a JSON object from parameter names to numbers
 or lists per asset, a checkpoint, or a run folder.
 
+KIND of --input, and the columns of its file beside unix, the time. A value holds until the next one, and replaces
+the constant of the configuration:
+  fees       fees (a fraction) or bps
+  gas_cost   trade_gas_cost_usd or USD
+  arb_fees   arb_fees (a fraction) or bps
+  lp_supply  lp_supply
+  trades     token_in, token_out, amount_in
+
 Examples:
   gradpool simulate configs/momentum.toml --params params.json
   gradpool simulate configs/momentum.toml --params runs/momentum-1a2b3c4d --series momentum.parquet
-  gradpool simulate fingerprint.json --params params.json --gradients final_value,daily_log_sharpe --json")]
+  gradpool simulate fingerprint.json --params params.json --gradients final_value,daily_log_sharpe --json
+  gradpool simulate configs/momentum.toml --params params.json --input fees=fees.csv --input trades=swaps.csv")]
 pub struct SimulateArguments {
     /// A configuration (.toml), or a quantammsim run fingerprint (.json)
     pub config: PathBuf,
@@ -48,7 +57,7 @@ pub struct SimulateArguments {
     /// Gradients to compute: final_value or any metric
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub gradients: Vec<String>,
-    /// Series that change while the pool runs; not in this version
+    /// What changes from row to row, a CSV file (repeatable); `pool.inputs.KIND`
     #[arg(long, value_name = "KIND=FILE")]
     pub input: Vec<InputFile>,
     /// Writes weights, reserves, prices and value of every row (.safetensors or .parquet)
@@ -74,9 +83,6 @@ pub enum PathOption {
 /// # Errors
 /// What configuration, prices, parameters or pool refuse, and files that cannot be written.
 pub fn run(arguments: &SimulateArguments, common: &CommonOptions, output: &mut Output<'_>) -> anyhow::Result<u8> {
-    if let Some(input) = arguments.input.first() {
-        return Err(input.not_available());
-    }
     let metrics = gradients::parse(&arguments.gradients)?;
     if arguments.path == Some(PathOption::Stream) && !metrics.is_empty() {
         return Err(Hinted::new(
@@ -87,7 +93,8 @@ pub fn run(arguments: &SimulateArguments, common: &CommonOptions, output: &mut O
     }
     let file = arguments.series.as_deref().map(SeriesFile::new).transpose()?;
 
-    let common = with_path(common, arguments.path);
+    let mut common = with_path(common, arguments.path);
+    common.set.extend(inputs::overrides(&arguments.input)?);
     let loaded = load_config(&Source::File(arguments.config.clone()), &common, arguments.data.clone(), output)?;
     let config = &loaded.config;
     let setup = Setup::for_simulation(config)?;

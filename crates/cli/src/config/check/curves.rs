@@ -11,10 +11,10 @@ impl Checker<'_> {
     pub(super) fn curves(&self, config: &RunConfig) -> Checked {
         let pool = &config.pool;
         let rule = pool.rule.as_str();
-        self.option_of("pool.cow", pool.cow != CowSection::default(), rule, COW)?;
-        self.option_of("pool.gyroscope", pool.gyroscope != GyroscopeSection::default(), rule, GYROSCOPE)?;
-        self.option_of("pool.reclamm", pool.reclamm != ReclammSection::default(), rule, RECLAMM)?;
-        self.option_of("pool.compat.eclp_band_of_reserves", pool.compat.eclp_band_of_reserves, rule, GYROSCOPE)?;
+        self.option_of("pool.cow", pool.cow != CowSection::default(), rule, &[COW])?;
+        self.option_of("pool.gyroscope", pool.gyroscope != GyroscopeSection::default(), rule, &[GYROSCOPE])?;
+        self.option_of("pool.reclamm", pool.reclamm != ReclammSection::default(), rule, &[RECLAMM])?;
+        self.option_of("pool.compat.eclp_band_of_reserves", pool.compat.eclp_band_of_reserves, rule, &[GYROSCOPE])?;
         if !kind::has_a_curve(rule) {
             return Ok(());
         }

@@ -9,10 +9,10 @@ use super::{Checked, Checker};
 use crate::kind;
 
 /// Pools of spec 10 sec. 1.4 that are to come, so that their names are not called misspellings.
-const LATER: [&str; 2] = ["hodling_index_market_cap", "trad_hodling_index_market_cap"];
+const LATER: [&str; 1] = ["trad_hodling_index_market_cap"];
 
-const MIN_VARIANCE: &str = "min_variance";
-const INDEX_MARKET_CAP: &str = "index_market_cap";
+const MIN_VARIANCE: &[&str] = &["min_variance"];
+const INDICES: &[&str] = &["index_market_cap", "hodling_index_market_cap"];
 
 impl Checker<'_> {
     pub(super) fn rule(&self, config: &RunConfig) -> Checked {
@@ -22,10 +22,12 @@ impl Checker<'_> {
             self.rule_name("pool.rule", rule)?;
         }
         self.option_of("pool.covariance", pool.covariance != Covariance::Diagonal, rule, MIN_VARIANCE)?;
-        self.option_of("pool.largest_index_weight", pool.largest_index_weight.is_some(), rule, INDEX_MARKET_CAP)?;
+        self.option_of("pool.largest_index_weight", pool.largest_index_weight.is_some(), rule, INDICES)?;
         self.index_weight("pool.largest_index_weight", pool.largest_index_weight, config)?;
         let lookahead = pool.compat.min_variance_lookahead;
         self.option_of("pool.compat.min_variance_lookahead", lookahead, rule, MIN_VARIANCE)?;
+        let forgets = pool.compat.hodling_forgets_drift;
+        self.option_of("pool.compat.hodling_forgets_drift", forgets, rule, &["hodling_index_market_cap"])?;
         self.blend(config)?;
         self.ensemble(config)
     }
@@ -54,12 +56,12 @@ impl Checker<'_> {
     }
 
     /// An option that only one rule reads.
-    pub(super) fn option_of(&self, key: &str, is_given: bool, rule: &str, reader: &str) -> Checked {
-        if !is_given || rule == reader {
+    pub(super) fn option_of(&self, key: &str, is_given: bool, rule: &str, readers: &[&str]) -> Checked {
+        if !is_given || readers.contains(&rule) {
             return Ok(());
         }
         let hint = (rule == COMPOSITE && !key.contains("compat")).then(|| "give it in `pool.blend`".to_owned());
-        self.refuse(key, format!("has no effect on the rule {rule:?}; only {reader:?} reads it"), hint)
+        self.refuse(key, format!("has no effect on the rule {rule:?}; only {} reads it", names(readers)), hint)
     }
 
     fn index_weight(&self, key: &str, largest: Option<f64>, config: &RunConfig) -> Checked {
@@ -103,7 +105,7 @@ impl Checker<'_> {
             let full = component.covariance != Covariance::Diagonal;
             self.option_of(&format!("{key}.covariance"), full, rule, MIN_VARIANCE)?;
             let (cap, largest) = (format!("{key}.largest_index_weight"), component.largest_index_weight);
-            self.option_of(&cap, largest.is_some(), rule, INDEX_MARKET_CAP)?;
+            self.option_of(&cap, largest.is_some(), rule, INDICES)?;
             self.index_weight(&cap, largest, config)?;
         }
         Ok(())
@@ -153,6 +155,10 @@ impl Checker<'_> {
         self.require(low <= 1.0, "pool.bounds.minimum", format!("{low} in sum"), "at most 1 in sum")?;
         self.require(high >= 1.0, "pool.bounds.maximum", format!("{high} in sum"), "at least 1 in sum")
     }
+}
+
+fn names(rules: &[&str]) -> String {
+    rules.iter().map(|rule| format!("{rule:?}")).collect::<Vec<_>>().join(" or ")
 }
 
 fn rule_names() -> Vec<String> {
