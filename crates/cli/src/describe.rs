@@ -2,6 +2,8 @@
 
 use gradpool_ops::Costs;
 use gradpool_pools::RowInputs;
+use gradpool_strategy::InitialSettings;
+use gradpool_strategy::rules::reclamm::FEE_LEAVES;
 
 use crate::config::ResolvedConfig;
 use crate::output::Output;
@@ -64,7 +66,11 @@ pub fn pool(setup: &Setup) -> String {
         return format!("{nobody}{others}{supply}");
     }
     let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
-    format!("{}, arbitraged every {minutes} min{others}{supply}", costs(&settings.costs, inputs))
+    let strategy = setup.strategy();
+    let start = strategy.rule().initial_values(&InitialSettings::default(), strategy.settings());
+    let trained = FEE_LEAVES.iter().any(|leaf| start.leaf(leaf).is_some());
+    let trained = if trained { "trained from " } else { "" };
+    format!("{trained}{}, arbitraged every {minutes} min{others}{supply}", costs(&settings.costs, inputs))
 }
 
 /// What trading costs, in words.

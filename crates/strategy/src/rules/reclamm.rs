@@ -15,6 +15,9 @@ use crate::transforms::{logistic, logit, power_of_two};
 /// Name of the rule.
 pub const RECLAMM: &str = "reclamm";
 
+/// The leaves that hold a trained swap fee.
+pub const FEE_LEAVES: [&str; 2] = ["fees", "logit_fees"];
+
 const LEAVES: &[LeafSpec] = &[
     number("price_ratio", "price_ratio", "highest price / lowest price, above 1", (1.01, 100.0)),
     number("price_ratio", "log_excess_ratio", "highest price / lowest price - 1, log2", (-6.0, 6.0)),
