@@ -10,8 +10,8 @@ use common::rule_laws::{Market, Subject, made_up_prices, made_up_supplies};
 use gradpool_market::Step;
 use gradpool_pools::PoolSettings;
 use gradpool_strategy::rules::{
-    AntiMomentum, Covariance, DifferenceMomentum, IndexMarketCap, MeanReversionChannel, MinVariance, Momentum,
-    PowerChannel, TripleThreat, builtin,
+    AntiMomentum, Covariance, DifferenceMomentum, IndexMarketCap, IndexVariant, MeanReversionChannel, MinVariance,
+    Momentum, PowerChannel, TripleThreat, builtin,
 };
 use gradpool_strategy::{BoundsForm, Composite, Ensemble, InitialSettings, Rule, StrategySettings, Windows};
 
@@ -34,6 +34,10 @@ rule_laws!(
     min_variance_full => Subject::of(MinVariance { covariance: Covariance::Full }),
     index_market_cap => Subject::of(IndexMarketCap::default()),
     index_market_cap_capped => Subject::of(IndexMarketCap { largest_weight: Some(0.51), ..IndexMarketCap::default() }),
+    hodling_index_market_cap =>
+        Subject::of(IndexMarketCap { variant: IndexVariant::Hodling, ..IndexMarketCap::default() }),
+    trad_hodling_index_market_cap =>
+        Subject::of(IndexMarketCap { variant: IndexVariant::Fund, ..IndexMarketCap::default() }),
     ensemble_of_momentum => Subject::of(ensemble(Momentum, 3)),
     ensemble_of_targets => Subject::of(ensemble(MinVariance::default(), 2)),
     ensemble_of_triple_threat => Subject::of(ensemble(TripleThreat, 2)),

@@ -68,6 +68,17 @@ cases!(true:
 
 cases!(false: mom_vec_1440_fees, mom_scan_1440_fees, mrc_vec_60_fees, ttmrc_fees);
 
+/// With two assets the best pair is the optimum.
+#[test]
+fn two_assets_need_no_pairwise_switch() {
+    let name = "mom_2tok_fees";
+    let Some(shared) = shared(name) else { return };
+    let case = Case::load(&shared, name, &[]).within(1e-8, 1e-6);
+    let (run, series) = case.dense();
+    case.series_agree(&run, &series);
+    case.gradients_agree();
+}
+
 /// Supplies as the reference used them (T2.6).
 #[test]
 fn hodling_index_fees() {

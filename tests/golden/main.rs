@@ -4,6 +4,7 @@
 //! values and 1e-7 for gradients.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod benchmarks;
 mod case;
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,8 +1,10 @@
 //! What several commands say in the same words: the pool, prices that were filled, numbers in tables.
 
 use gradpool_ops::Costs;
-use gradpool_pools::RowInputs;
+use gradpool_ops::arbitrage::Trading;
+use gradpool_pools::{PoolKind, Rebalanced, RowInputs};
 use gradpool_strategy::InitialSettings;
+use gradpool_strategy::fees::FeeForm;
 use gradpool_strategy::rules::reclamm::FEE_LEAVES;
 
 use crate::config::ResolvedConfig;
@@ -28,6 +30,15 @@ pub fn warn_of_prices(setup: &Setup, output: &mut Output<'_>) {
         if !stale.is_empty() {
             let (all, stale) = (supplies.rows(), stale.join(", "));
             output.warn(format!("circulating supplies of {all} rows are older than 7 days: {stale}"));
+        }
+    }
+    if let Some(spreads) = setup.experiment.history().spreads() {
+        let named = spreads.undefined_days().iter().zip(spreads.assets());
+        let undefined: Vec<String> =
+            named.filter(|(days, _)| **days > 0).map(|(days, asset)| format!("{days} of {asset}")).collect();
+        if !undefined.is_empty() {
+            let undefined = undefined.join(", ");
+            output.warn(format!("on some days the bars show no bid-ask spread, and none is paid: {undefined}"));
         }
     }
     for note in &setup.notes {
@@ -66,35 +77,71 @@ pub fn pool(setup: &Setup) -> String {
         return format!("{nobody}{others}{supply}");
     }
     let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
+    match settings.kind {
+        PoolKind::Weighted | PoolKind::Cow(_) | PoolKind::Gyroscope(_) | PoolKind::Reclamm(_) => {
+            format!(
+                "{}, arbitraged every {minutes} min{others}{supply}",
+                costs(&settings.costs, inputs, trained_fee(setup))
+            )
+        }
+        PoolKind::Rebalanced(portfolio) => rebalanced(portfolio, &settings.costs, inputs, minutes),
+    }
+}
+
+/// A portfolio on a market, in words.
+fn rebalanced(portfolio: Rebalanced, costs: &Costs, inputs: &RowInputs, minutes: f64) -> String {
+    let mut parts = vec![fees(Span::of(costs.fee_rate, inputs.fee_rate.as_deref()))];
+    if portfolio.pays_spreads() {
+        parts.push("half the spread".to_owned());
+    }
+    if let Rebalanced::TraditionalIndex { annual_streaming_fee: rate } = portfolio {
+        parts.push(format!("{} % a year to the manager", Span { least: rate, most: rate }.percent()));
+    }
+    let held = if portfolio.always_rebalances() { "" } else { " while weights move" };
+    format!("{}, rebalanced on a market every {minutes} min{held}", parts.join(", "))
+}
+
+fn fees(rates: Span) -> String {
+    if rates.most > 0.0 { format!("fee {} %", rates.percent()) } else { "no fees".to_owned() }
+}
+
+/// A fee that is part of the strategy, in words.
+fn trained_fee(setup: &Setup) -> Option<&'static str> {
     let strategy = setup.strategy();
     let start = strategy.rule().initial_values(&InitialSettings::default(), strategy.settings());
-    let trained = FEE_LEAVES.iter().any(|leaf| start.leaf(leaf).is_some());
-    let trained = if trained { "trained from " } else { "" };
-    format!("{trained}{}, arbitraged every {minutes} min{others}{supply}", costs(&settings.costs, inputs))
+    if FEE_LEAVES.iter().any(|leaf| start.leaf(leaf).is_some()) {
+        return Some("trained fee");
+    }
+    match strategy.settings().fee.form {
+        FeeForm::Fixed => None,
+        FeeForm::Learned => Some("trained fee"),
+        FeeForm::Volatility => Some("trained fee that follows volatility"),
+        FeeForm::Momentum => Some("trained fee that follows momentum"),
+    }
 }
 
 /// What trading costs, in words.
-fn costs(costs: &Costs, inputs: &RowInputs) -> String {
-    let [fees, gas_cost, arbitrage_fee] = [
+fn costs(costs: &Costs, inputs: &RowInputs, trained_fee: Option<&str>) -> String {
+    let [rates, gas_cost, arbitrage_fee] = [
         (costs.fee_rate, &inputs.fee_rate),
         (costs.gas_cost, &inputs.gas_cost),
         (costs.arbitrage_fee, &inputs.arbitrage_fee),
     ]
     .map(|(constant, series)| Span::of(constant, series.as_deref()));
-    let mut parts = vec![if fees.most > 0.0 { format!("fee {} %", fees.percent()) } else { "no fees".to_owned() }];
+    let mut parts = vec![trained_fee.map_or_else(|| fees(rates), str::to_owned)];
     if gas_cost.most > 0.0 {
         parts.push(format!("gas {} per arbitrage", gas_cost.text()));
     }
     if arbitrage_fee.most > 0.0 {
         parts.push(format!("arbitrage costs {} %", arbitrage_fee.percent()));
     }
-    if fees.most > 0.0 && costs.noise_trader_ratio > 0.0 {
+    if rates.most > 0.0 && costs.noise_trader_ratio > 0.0 {
         parts.push(format!("noise trading {} x arbitrage", costs.noise_trader_ratio));
     }
-    if fees.most > 0.0 && costs.protocol_fee_share > 0.0 {
+    if rates.most > 0.0 && costs.protocol_fee_share > 0.0 {
         parts.push(format!("{} % of fees to the protocol", 100.0 * costs.protocol_fee_share));
     }
-    if costs.pairs_only && [fees, gas_cost, arbitrage_fee].iter().any(|span| span.most > 0.0) {
+    if costs.pairs_only && [rates, gas_cost, arbitrage_fee].iter().any(|span| span.most > 0.0) {
         parts.push("pairwise trades".to_owned());
     }
     parts.join(", ")
@@ -128,6 +175,21 @@ impl Span {
         let percent = |rate: f64| (rate * 1e12).round() / 1e10;
         Self { least: percent(self.least), most: percent(self.most) }.text()
     }
+}
+
+/// What trading did, a row per number.
+pub fn trading(trading: &Trading) -> Vec<Vec<String>> {
+    let counts = [("arbitrages", trading.arbitrages), ("trades of others", trading.user_trades)];
+    let amounts = [
+        ("volume", trading.volume),
+        ("fee income", trading.fee_income),
+        ("protocol fees", trading.protocol_fees),
+        ("loss to arbitrage, gross of fees", trading.arbitrage_loss_gross),
+        ("loss to arbitrage, net of fees", trading.arbitrage_loss_net),
+        ("gas paid by arbitrageurs", trading.gas_paid),
+    ];
+    let counts = counts.map(|(name, count)| vec![name.to_owned(), count.to_string()]);
+    counts.into_iter().chain(amounts.map(|(name, amount)| vec![name.to_owned(), format!("{amount:.2}")])).collect()
 }
 
 /// A number with six significant digits.

@@ -46,8 +46,13 @@ pub fn cell(metric: Metric, numbers: &Numbers) -> String {
     match metric {
         Metric::FinalValue => fixed(value, 2),
         _ if is_ratio => fixed(value, 3),
-        _ => fixed(100.0 * value, 2) + " %",
+        _ => percent(value),
     }
+}
+
+/// A fraction in percent.
+pub fn percent(fraction: f64) -> String {
+    fixed(100.0 * fraction, 2) + " %"
 }
 
 /// A number with so many digits, and no sign in front of a zero.

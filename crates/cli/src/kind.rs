@@ -1,11 +1,11 @@
 //! Which kind of pool the name of a rule means.
 
 use gradpool_ops::curves::{Eclp, FmAmm, ReclammState};
-use gradpool_pools::{PoolKind, ReclammPool};
+use gradpool_pools::{PoolKind, Rebalanced, ReclammPool};
 use gradpool_strategy::rules::gyroscope::GYROSCOPE;
 use gradpool_strategy::rules::reclamm::RECLAMM;
 
-use crate::config::{PoolSection, ReclammInterpolation};
+use crate::config::{Benchmark, PoolSection, ReclammInterpolation};
 
 /// The rule of a basket that nobody trades with.
 pub const HODL: &str = "hodl";
@@ -14,6 +14,12 @@ pub const COW: &str = "cow";
 
 /// The rule of an index that trades only while its weights move.
 pub const HODLING_INDEX: &str = "hodling_index_market_cap";
+
+/// The rule of an index that a fund holds.
+pub const INDEX_FUND: &str = "trad_hodling_index_market_cap";
+
+/// What the manager of an index fund takes in a year, unless the configuration says otherwise.
+const ANNUAL_STREAMING_FEE: f64 = 0.04;
 
 /// Whether a pool rests while its weights do.
 pub fn rests_with_weights(section: &PoolSection) -> bool {
@@ -27,6 +33,11 @@ pub fn has_a_curve(rule: &str) -> bool {
 
 /// The kind of pool that a configuration describes; `assets` are the pool's, in alphabetical order.
 pub fn of(section: &PoolSection, assets: &[String]) -> PoolKind {
+    match section.benchmark {
+        Some(Benchmark::Lvr) => return PoolKind::Rebalanced(Rebalanced::Lvr),
+        Some(Benchmark::Rvr) => return PoolKind::Rebalanced(Rebalanced::Rvr),
+        None => {}
+    }
     match section.rule.as_str() {
         COW => PoolKind::Cow(FmAmm { arbitrage_quality: section.cow.arbitrage_quality }),
         GYROSCOPE => PoolKind::Gyroscope(Eclp {
@@ -45,6 +56,15 @@ pub fn of(section: &PoolSection, assets: &[String]) -> PoolKind {
                     .map(|state| ReclammState { reserves: state.reserves, virtual_reserves: state.virtual_reserves }),
             })
         }
+        INDEX_FUND => {
+            let annual_streaming_fee = section.annual_streaming_fee.unwrap_or(ANNUAL_STREAMING_FEE);
+            PoolKind::Rebalanced(Rebalanced::TraditionalIndex { annual_streaming_fee })
+        }
         _ => PoolKind::Weighted,
     }
+}
+
+/// Whether a kind of pool pays bid-ask spreads.
+pub fn pays_spreads(kind: &PoolKind) -> bool {
+    matches!(kind, PoolKind::Rebalanced(portfolio) if portfolio.pays_spreads())
 }

@@ -4,7 +4,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use burn::tensor::{DType, Device};
-use gradpool_market::{MINUTE_MS, PeriodSpec, Periods, PriceTable, SupplyTable, load_range, load_supplies, parse_time};
+use gradpool_market::{
+    MINUTE_MS, PeriodSpec, Periods, PriceTable, SpreadTable, SupplyTable, load_range, load_spreads, load_supplies,
+    parse_time,
+};
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings};
 use gradpool_strategy::rules::gyroscope::GYROSCOPE;
@@ -101,23 +104,28 @@ impl Setup {
             let supplies = load_supplies(&market_caps(config)?, table.assets(), *table.grid())?;
             experiment = experiment.with_supplies(supplies)?;
         }
+        if kind::pays_spreads(&experiment.pool().settings().kind) {
+            let spreads = load_spreads(&config.data.source(), *experiment.history().prices().grid())?;
+            experiment = experiment.with_spreads(spreads)?;
+        }
         let first_row = experiment.periods().train.start;
         let (inputs, notes) = inputs::load(&config.pool, experiment.history().prices(), first_row)?;
         experiment = experiment.with_inputs(inputs)?;
         Ok(Self { prices, periods, experiment, parts, device, dtype, notes })
     }
 
-    /// A hash of the data that decide numbers: the prices, circulating supplies where the rule looks at them, and what changes from
-    /// row to row around the pool.
+    /// A hash of the data that decide numbers: the prices, supplies and spreads where the pool looks at them, and what changes from
+    /// row to row around it.
     pub fn data_hash(&self) -> String {
-        let prices = self.prices.content_hash();
-        let (supplies, inputs) = (self.experiment.history().supplies(), self.experiment.history().inputs());
-        if supplies.is_none() && inputs.is_empty() {
+        let (prices, history) = (self.prices.content_hash(), self.experiment.history());
+        let (supplies, spreads, inputs) = (history.supplies(), history.spreads(), history.inputs());
+        if supplies.is_none() && spreads.is_none() && inputs.is_empty() {
             return prices;
         }
         let mut hasher = Sha256::new_with_prefix(prices);
         let supplies = supplies.into_iter().flat_map(SupplyTable::supplies);
-        supplies.for_each(|supply| hasher.update(supply.to_le_bytes()));
+        let spreads = spreads.into_iter().flat_map(SpreadTable::spreads);
+        supplies.chain(spreads).for_each(|number| hasher.update(number.to_le_bytes()));
         inputs::hash(inputs, &mut hasher);
         hexadecimal(&hasher.finalize())
     }
@@ -217,6 +225,8 @@ impl Setup {
                     raw_width: of_set(&section.raw_width, set),
                     raw_exponents: of_set(&section.raw_exponents, set),
                     pre_exp_scaling: of_set(&section.pre_exp_scaling, set),
+                    fee_slope: section.fee_slope,
+                    fee_memory_days: section.fee_memory_days,
                     scalar: section.scalar,
                 };
                 Ok(initial.values(rule, settings)?)
@@ -357,6 +367,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         straight_through_limits: section.straight_through_weight_limits,
         straight_through_cap: section.straight_through_speed_cap,
         bounds,
+        fee: gradpool_strategy::fees::FeeSettings { form: section.fee_form.into(), rate: section.fee_rate },
         initial_weights: if learned {
             gradpool_strategy::InitialWeights::Learned
         } else {

@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 
 use gradpool_cli::config::{
-    BoundsForm, ConfigError, EnsembleMethod, EnsembleSection, Interpolation, Optimiser, Overrides, PerAsset,
+    Benchmark, BoundsForm, ConfigError, EnsembleMethod, EnsembleSection, Interpolation, Optimiser, Overrides, PerAsset,
     PlateauWatch, ScheduleKind, Source, StartAlignment, TimeText, Valuation, WeightBounds, WeightPath, load,
 };
 use gradpool_cli::fingerprint::import_fingerprint;
@@ -56,7 +56,9 @@ fn every_golden_case_is_understood_whole() {
 #[test]
 fn golden_cases_can_be_run_with_every_rule() {
     let rules = gradpool_strategy::rules::all(&gradpool_strategy::rules::RuleOptions::default());
-    let known = |part: &str| matches!(part, "bounded" | "ensemble") || rules.iter().any(|rule| rule.name() == part);
+    let known = |part: &str| {
+        matches!(part, "bounded" | "ensemble" | "lvr" | "rvr") || rules.iter().any(|rule| rule.name() == part)
+    };
     let folder = support::shared("golden/cases");
     for (name, text) in golden("golden/cases") {
         let fingerprint = serde_json::from_str::<Value>(&text).unwrap()["run_fingerprint"].clone();
@@ -231,7 +233,8 @@ fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
     for (key, value) in [
         ("price_noise_sigma", json!(0.1)),
         ("subsidary_pools", json!([{ "rule": "hodl" }])),
-        ("rule", json!("lvr__momentum")),
+        ("rule", json!("lvr__rvr__momentum")),
+        ("rule", json!("delayed__momentum")),
     ] {
         let mut fingerprint = json!({ "rule": "momentum" });
         fingerprint[key] = value;
@@ -244,6 +247,30 @@ fn what_changes_the_result_and_cannot_be_computed_is_never_ignored() {
         let (_, report) = import(&json!({ "optimisation_settings": { key: value } }));
         assert_eq!(report.unsupported[0].key, format!("optimisation_settings.{key}"));
     }
+}
+
+#[test]
+fn portfolios_on_a_market_are_taken_over() {
+    for (rule, benchmark) in [("lvr__momentum", Benchmark::Lvr), ("bounded__rvr__momentum", Benchmark::Rvr)] {
+        let bounds = json!({ "min_weights_per_asset": [0.1, 0.1, 0.1], "max_weights_per_asset": [0.6, 0.6, 0.6] });
+        let (config, report) = import(&json!({
+            "rule": rule, "fees": 0.003, "gas_cost": 2.0, "noise_trader_ratio": 1.0, "arb_frequency": 5,
+            "annual_streaming_fee": 0.1, "learnable_bounds_settings": bounds,
+        }));
+        assert_eq!((config.pool.rule.as_str(), config.pool.benchmark), ("momentum", Some(benchmark)));
+        assert_eq!((config.pool.fee_rate, config.pool.gas_cost, config.pool.noise_trader_ratio), (0.003, 0.0, 0.0));
+        assert_eq!((config.pool.annual_streaming_fee, report.unsupported), (None, vec![]));
+        let dead: Vec<&str> = report.dead_keys.iter().map(|dead| dead.key.as_str()).collect();
+        for key in ["gas_cost", "noise_trader_ratio", "annual_streaming_fee"] {
+            assert!(dead.contains(&key), "{key} {dead:?}");
+        }
+        assert!(report.notes.iter().any(|note| note.contains("stretches time")), "{:?}", report.notes);
+    }
+    let (config, report) = import(&json!({
+        "rule": "trad_hodling_index_market_cap", "fees": 0.003, "annual_streaming_fee": 0.1, "cap_weights": 0.5,
+    }));
+    assert_eq!((config.pool.annual_streaming_fee, config.pool.largest_index_weight), (Some(0.1), Some(0.5)));
+    assert_eq!((config.pool.benchmark, report.dead_keys, report.unsupported), (None, vec![], vec![]));
 }
 
 #[test]

@@ -341,6 +341,22 @@ pub enum MarketError {
         /// Why.
         reason: String,
     },
+    /// A price file without the columns that spreads are estimated from.
+    #[error("{} has no column {}, which the bid-ask spread is estimated from; it has {}", file.display(), quoted(missing), quoted(present))]
+    MissingBars {
+        /// The file.
+        file: PathBuf,
+        /// The columns it lacks.
+        missing: Vec<String>,
+        /// The columns it has.
+        present: Vec<String>,
+    },
+    /// A table of spreads that breaks its own promises.
+    #[error("the spread table is not possible: {reason}")]
+    InvalidSpreads {
+        /// Why.
+        reason: String,
+    },
     /// A list of assets that makes no table.
     #[error("the list of assets is not possible: {reason}")]
     InvalidAssets {
@@ -434,6 +450,7 @@ impl MarketError {
                 format!("did you mean `{nearest}`?")
             }
             Self::MissingColumn { .. } => "name the columns with time_column and price_column under data.files".to_owned(),
+            Self::MissingBars { .. } => "use price files with open, high, low and close of every row".to_owned(),
             Self::MissingMarketCaps { .. } => MARKET_CAP_LAYOUT.to_owned(),
             // Other hints are about price files.
             Self::MarketCapFile { defect } if matches!(**defect, Self::MissingColumn { .. }) => {

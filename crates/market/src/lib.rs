@@ -3,7 +3,8 @@
 //! Prices come from files ([`DataSource`], [`load`]) or are made ([`SynthesisSpec`], [`synthesize`]); both end in a [`PriceTable`]: close
 //! prices in USD of several assets on one regular [`Grid`] without holes. [`Periods`] cuts its rows into burn-in, training, validation
 //! and test; [`load_supplies`] reads circulating supplies onto the same grid ([`SupplyTable`]),
-//! [`load_series`] and [`load_trades`] what else changes from row to row. [`inspect`] says what is wrong with files,
+//! [`load_spreads`] estimates bid-ask spreads for its days ([`SpreadTable`]), [`load_series`] and [`load_trades`] read what else changes from
+//! row to row. [`inspect`] says what is wrong with files,
 //! [`convert`] brings them into the standard layout.
 //!
 //! Rows are rows: the step of the grid is known and any that divides a day, so a row index is never a minute.
@@ -34,6 +35,7 @@ mod ranges;
 mod read;
 mod source;
 mod spacing;
+mod spread;
 mod supply;
 mod synthesize;
 mod table;
@@ -49,6 +51,7 @@ pub use load::{load, load_range};
 pub use origin::AssetOrigin;
 pub use periods::{PeriodSpec, Periods};
 pub use source::{CASH, DataSource, FileSpec, Gaps, OffGrid, TimeUnit};
+pub use spread::{SpreadTable, load_spreads};
 pub use supply::{SupplyTable, load_supplies};
 pub use synthesize::{PerAsset, Regime, SynthesisSpec, synthesize};
 pub use table::{PriceTable, alphabetical_order};

@@ -13,6 +13,7 @@
 //! | [`growth_steps()`] | the same, row by row, for any interpolation |
 //! | [`arbitrage()`] | reserves of a pool with fees: the optimal trade at every row, twice |
 //! | [`curve_reserves()`] | reserves of pools of two tokens: FM-AMM, E-CLP, reCLAMM |
+//! | [`rebalancing()`] | value of a portfolio that is set to its weights on a market, with fees and spreads |
 //! | [`interpolate()`] | weights at every row between coarse weights |
 //! | [`solve()`] | small symmetric systems of equations, one per row |
 //!
@@ -26,6 +27,7 @@ pub mod growth;
 pub mod growth_steps;
 pub mod guardrails;
 pub mod interpolation;
+pub mod rebalancing;
 pub mod recurrence;
 pub mod solve;
 
@@ -36,5 +38,6 @@ pub use growth::{GrowthPlan, PlanError, Segment, Span, growth};
 pub use growth_steps::{StepsPlan, growth_steps};
 pub use guardrails::{GuardrailInputs, guardrails};
 pub use interpolation::{Interpolation, PathLayout, interpolate, interpolate_block};
+pub use rebalancing::{DailySpreads, RebalancingPlan, RebalancingTerms, rebalancing};
 pub use recurrence::{RecurrenceForm, RecurrenceOptions, recurrence};
 pub use solve::solve;

@@ -64,6 +64,17 @@ pub enum PoolError {
         /// The kind.
         kind: &'static str,
     },
+    /// Spreads that do not belong to the prices.
+    #[error("the spreads ({spreads}) are not on the grid of the prices ({prices})")]
+    Spreads {
+        /// What the spreads are of.
+        spreads: String,
+        /// What the prices are of.
+        prices: String,
+    },
+    /// A portfolio that pays spreads, and none are known.
+    #[error("the portfolio pays bid-ask spreads, and none are given")]
+    NoSpreads,
     /// The closed form was forced where it does not hold.
     #[error("the closed form does not apply: {reason}; use `auto` or `step_by_step`")]
     NoClosedForm {

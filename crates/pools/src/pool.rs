@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_market::{PriceTable, SupplyTable};
+use gradpool_market::{PriceTable, SpreadTable, SupplyTable};
 use gradpool_ops::arbitrage::{ArbitragePlan, RowInputs, arbitrage};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
@@ -14,7 +14,7 @@ use crate::error::PoolError;
 use crate::layout::{has_closed_form, segments, visited};
 use crate::log_prices::LogPrices;
 use crate::run::PoolRun;
-use crate::settings::{PoolSettings, Valuation};
+use crate::settings::{PoolKind, PoolSettings, Valuation};
 
 /// A strategy and the pool around it.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub struct Pool {
 pub struct PricedHistory {
     prices: Arc<PriceTable>,
     supplies: Option<Arc<SupplyTable>>,
+    spreads: Option<Arc<SpreadTable>>,
     inputs: RowInputs,
     logs: LogPrices,
     coarse: CoarseSeries,
@@ -46,6 +47,11 @@ impl PricedHistory {
         self.supplies.as_deref()
     }
 
+    /// Bid-ask spreads, where they are known.
+    pub fn spreads(&self) -> Option<&SpreadTable> {
+        self.spreads.as_deref()
+    }
+
     /// Series of fees and other costs, and trades of others, where there are any.
     pub fn inputs(&self) -> &RowInputs {
         &self.inputs
@@ -59,6 +65,15 @@ impl PricedHistory {
     /// Number type of tensors.
     pub fn dtype(&self) -> DType {
         self.coarse.prices.dtype()
+    }
+
+    /// Coarse rows on the device of the parameters.
+    fn coarse_beside(&self, parameters: &ParameterSets) -> CoarseSeries {
+        let device = parameters.leaves.values().next().map_or_else(|| self.device(), Tensor::device);
+        CoarseSeries {
+            prices: on_device(&self.coarse.prices, &device),
+            supplies: self.coarse.supplies.as_ref().map(|supplies| on_device(supplies, &device)),
+        }
     }
 
     /// All prices `[rows, assets]`, row-major.
@@ -113,7 +128,8 @@ impl Pool {
 
     /// Whether the pool is arbitraged at all rows and nothing costs anything, so that its value shares are its weights.
     pub fn holds_its_weights(&self, history: &PricedHistory) -> bool {
-        self.settings.holds_its_weights() && history.inputs.is_empty()
+        let free = history.inputs.is_empty() && !self.strategy.settings().fee.is_trained();
+        self.settings.holds_its_weights() && (free || self.settings.kind != PoolKind::Weighted)
     }
 
     /// The same pool with its value computed in another way.
@@ -139,6 +155,7 @@ impl Pool {
         Ok(PricedHistory {
             prices,
             supplies: None,
+            spreads: None,
             inputs: RowInputs::default(),
             logs,
             coarse: CoarseSeries::of_prices(coarse),
@@ -168,6 +185,26 @@ impl Pool {
         Ok(history)
     }
 
+    /// Adds bid-ask spreads, for portfolios that pay them.
+    ///
+    /// # Errors
+    /// [`PoolError::Spreads`] if they are not those of the same assets at the same rows.
+    pub fn with_spreads(
+        &self,
+        mut history: PricedHistory,
+        spreads: Arc<SpreadTable>,
+    ) -> Result<PricedHistory, PoolError> {
+        let prices = &history.prices;
+        if spreads.assets() != prices.assets() || spreads.grid() != prices.grid() {
+            return Err(PoolError::Spreads {
+                spreads: format!("{} rows of {}", spreads.grid().rows, spreads.assets().join(", ")),
+                prices: format!("{} rows of {}", prices.rows(), prices.assets().join(", ")),
+            });
+        }
+        history.spreads = Some(spreads);
+        Ok(history)
+    }
+
     /// Adds what changes from row to row around the pool.
     ///
     /// # Errors
@@ -179,6 +216,9 @@ impl Pool {
             let reason = "users cannot trade with a pool that rests while its weights do";
             return Err(PoolError::Plan(reason.into()));
         }
+        if self.strategy.settings().fee.is_trained() && inputs.fee_rate.is_some() {
+            return Err(PoolError::Plan("a fee that is part of the strategy cannot be a series too".into()));
+        }
         history.inputs = inputs;
         Ok(history)
     }
@@ -188,12 +228,25 @@ impl Pool {
     /// # Errors
     /// [`PoolError::Strategy`] if the rule needs supplies that the history does not have.
     pub fn rule_outputs(&self, history: &PricedHistory, parameters: &ParameterSets) -> Result<Tensor<3>, PoolError> {
-        let device = parameters.leaves.values().next().map_or_else(|| history.device(), Tensor::device);
-        let coarse = CoarseSeries {
-            prices: on_device(&history.coarse.prices, &device),
-            supplies: history.coarse.supplies.as_ref().map(|supplies| on_device(supplies, &device)),
-        };
-        Ok(self.strategy.rule_outputs(parameters, &coarse)?)
+        Ok(self.strategy.rule_outputs(parameters, &history.coarse_beside(parameters))?)
+    }
+
+    /// Fee rates that are part of the strategy, `[sets * windows, intervals]`: one per update interval of each window, or
+    /// one column for a fee that does not change; `None` where the fee is a setting of the pool.
+    ///
+    /// # Errors
+    /// [`PoolError::Strategy`] if the fee looks at prices that a window does not have before it.
+    pub fn fees(
+        &self,
+        history: &PricedHistory,
+        parameters: &ParameterSets,
+        windows: &Windows,
+    ) -> Result<Option<Tensor<2>>, PoolError> {
+        if self.strategy.settings().fee.is_trained() && self.settings.kind != PoolKind::Weighted {
+            let valid = "\"fixed\": only weighted pools train it";
+            return Err(PoolError::Setting { key: "fee_form", value: "another".into(), valid });
+        }
+        Ok(self.strategy.fees(parameters, &history.coarse_beside(parameters), windows)?)
     }
 
     /// Runs every parameter set over every window and returns values at `samples`, rows of the window in rising order.
@@ -222,29 +275,15 @@ impl Pool {
         let last_prices = history.rows_of(sets, windows.starts.iter().map(|start| start + windows.rows - 1), &device);
         let layout = self.path_layout(windows);
         let first_weights = interpolated(&positions, &PathLayout { rows: 1, stride: 1, ..layout });
-        let mut initial_reserves = first_weights * self.settings.initial_value / first_prices.clone();
-        let curve = self.curve_run(history, parameters, windows, samples)?;
+        let mut initial_reserves = first_weights * self.value_at_first_row() / first_prices.clone();
+        let fees = self.fees(history, parameters, windows)?;
         let mut fee_revenue = None;
-        let reserves = if let Some(curve) = curve {
+        let (values, reserves) = if let Some(curve) = self.curve_run(history, parameters, windows, samples)? {
             initial_reserves = curve.initial_reserves;
             fee_revenue = curve.fee_revenue;
-            Some(curve.reserves)
-        } else if self.holds_its_weights(history) {
-            None
-        } else if self.settings.forgets_drift && self.settings.costs.are_none() {
-            Some(self.forgetful_reserves(history, &positions, &initial_reserves, windows, samples))
-        } else if self.settings.arbitrate {
-            Some(self.traded_reserves(history, &positions, &initial_reserves, windows, samples)?)
+            (worth(history, &curve.reserves, windows, samples), Some(curve.reserves))
         } else {
-            let [batch, assets] = initial_reserves.dims();
-            Some(initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets]))
-        };
-        let values = match &reserves {
-            None => self.arbitraged_values(history, &positions, windows, samples)?,
-            Some(reserves) => {
-                let prices = history.prices_at(reserves, windows, samples);
-                (prices * reserves.clone()).sum_dim(2).squeeze_dim(2)
-            }
+            self.valued(history, fees, &positions, &initial_reserves, windows, samples)?
         };
         Ok(PoolRun {
             values,
@@ -258,6 +297,35 @@ impl Pool {
             windows: windows.clone(),
             layout,
         })
+    }
+
+    /// Values `[sets * windows, samples]` of a pool that has weights, and reserves `[sets * windows, samples, assets]` unless they
+    /// follow from the weights; `fees` as of [`Pool::fees`].
+    pub(crate) fn valued(
+        &self,
+        history: &PricedHistory,
+        fees: Option<Tensor<2>>,
+        positions: &Tensor<3>,
+        initial_reserves: &Tensor<2>,
+        windows: &Windows,
+        samples: &[usize],
+    ) -> Result<(Tensor<2>, Option<Tensor<3>>), PoolError> {
+        if self.holds_its_weights(history) {
+            return Ok((self.arbitraged_values(history, positions, windows, samples)?, None));
+        }
+        let reserves = if let PoolKind::Rebalanced(kind) = self.settings.kind {
+            self.rebalanced_reserves(kind, history, positions, windows, samples)?
+        } else if self.settings.forgets_drift && self.settings.costs.are_none() {
+            self.forgetful_reserves(history, positions, initial_reserves, windows, samples)
+        } else if self.settings.arbitrate {
+            let constant = || initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate;
+            let fees = fees.unwrap_or_else(constant);
+            self.traded_reserves(history, positions, initial_reserves, fees, windows, samples)?
+        } else {
+            let [batch, assets] = initial_reserves.dims();
+            initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets])
+        };
+        Ok((worth(history, &reserves, windows, samples), Some(reserves)))
     }
 
     /// How the rows of a window lie in update intervals.
@@ -293,6 +361,7 @@ impl Pool {
         history: &PricedHistory,
         positions: &Tensor<3>,
         initial_reserves: &Tensor<2>,
+        fees: Tensor<2>,
         windows: &Windows,
         samples: &[usize],
     ) -> Result<Tensor<3>, PoolError> {
@@ -304,16 +373,15 @@ impl Pool {
         visits.dedup();
         let picked: Vec<usize> =
             samples.iter().map(|row| visits.partition_point(|visit| *visit < row / layout.stride)).collect();
-        let [batch, _, assets] = positions.dims();
+        let assets = positions.dims()[2];
         let prices = history.shared_prices();
         let starts = windows.starts.clone();
         let plan = ArbitragePlan::new(layout, starts, assets, prices, visits.clone(), self.settings.costs)
             .and_then(|plan| plan.with_inputs(history.inputs.clone()));
-        let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?;
+        let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?.with_fee_rows(layout.block_rows);
         if self.settings.rests_with_weights {
             plan = plan.resting_with_weights();
         }
-        let fees = Tensor::full([batch, 1], self.settings.costs.fee_rate, (&positions.device(), positions.dtype()));
         let reserves = arbitrage(positions.clone(), initial_reserves.clone(), fees, &Arc::new(plan));
         Ok(if picked.len() == visits.len() { reserves } else { pick(reserves, picked.into_iter()) })
     }
@@ -337,7 +405,9 @@ impl Pool {
             // Where most rows are wanted, one pass over them costs less than as many segments.
             (Valuation::Auto, None) => visits.len() * 2 < layout.visited(),
         };
-        let log_growth = if closed {
+        let log_growth = if let PoolKind::Rebalanced(kind) = self.settings.kind {
+            self.rebalanced_growth(kind, history, positions, windows, &visits)?
+        } else if closed {
             self.closed_form(history, positions, windows, &visits)?
         } else {
             let all = self.step_by_step(history, positions, windows)?;
@@ -438,6 +508,12 @@ impl Pool {
         let drift: Tensor<2> = (weights * ratios.repeat_dim(0, sets)).sum_dim(2).squeeze_dim(2);
         pick(values, index.into_iter()) * drift
     }
+}
+
+/// Value `[sets * windows, samples]` of reserves `[sets * windows, samples, assets]`.
+fn worth(history: &PricedHistory, reserves: &Tensor<3>, windows: &Windows, samples: &[usize]) -> Tensor<2> {
+    let prices = history.prices_at(reserves, windows, samples);
+    (prices * reserves.clone()).sum_dim(2).squeeze_dim(2)
 }
 
 /// Moves a constant to the device of the parameters: from plain to autodiff where they are tracked.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::PoolError;
 use crate::kinds::ReclammPool;
+use crate::kinds::rebalanced::Rebalanced;
 
 /// How the value of a pool is computed. The numbers agree (relative 1e-12); the cost differs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub enum Valuation {
 }
 
 /// How a pool turns weights and prices into reserves.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolKind {
     /// A weighted (geometric-mean) pool that arbitrageurs hold at its weights (spec 04 sec. 4.2, 4.4).
@@ -33,6 +34,8 @@ pub enum PoolKind {
     Gyroscope(Eclp),
     /// Balancer's reCLAMM of two assets (spec 04 sec. 4.8.6).
     Reclamm(ReclammPool),
+    /// A portfolio that is set to its weights on a market (spec 04 sec. 4.8.3, 4.8.7).
+    Rebalanced(Rebalanced),
 }
 
 /// Settings of a pool around its strategy.
@@ -95,11 +98,18 @@ impl PoolSettings {
                 valid: "at least one row of the price grid",
             });
         }
+        if let PoolKind::Rebalanced(kind) = self.kind {
+            kind.validate(self)?;
+        }
         self.costs.validate().map_err(|error| PoolError::Plan(error.to_string()))
     }
 
-    /// Whether these settings alone let arbitrage hold the pool at its weights: at every row and without costs.
+    /// Whether these settings alone let the pool hold its weights: arbitraged at every row without costs, or rebalanced as often.
     pub fn holds_its_weights(&self) -> bool {
-        self.kind == PoolKind::Weighted && self.arbitrate && !self.rests_with_weights && self.costs.are_none()
+        match self.kind {
+            PoolKind::Weighted => self.arbitrate && !self.rests_with_weights && self.costs.are_none(),
+            PoolKind::Rebalanced(kind) => kind.always_rebalances(),
+            PoolKind::Cow(_) | PoolKind::Gyroscope(_) | PoolKind::Reclamm(_) => false,
+        }
     }
 }

@@ -29,6 +29,10 @@ pub struct InitialSettings {
     pub raw_exponents: Vec<f64>,
     /// What gradients are divided by (twice it) before a power is taken.
     pub pre_exp_scaling: Vec<f64>,
+    /// What a dynamic fee gains per unit of volatility or momentum.
+    pub fee_slope: f64,
+    /// Memory of the estimator behind a dynamic fee, in days.
+    pub fee_memory_days: f64,
     /// One value for all assets in every leaf but the initial weights.
     pub scalar: bool,
 }
@@ -44,6 +48,8 @@ impl Default for InitialSettings {
             raw_width: vec![0.0],
             raw_exponents: vec![0.0],
             pre_exp_scaling: vec![0.5],
+            fee_slope: 0.1,
+            fee_memory_days: 10.0,
             scalar: false,
         }
     }
@@ -64,6 +70,8 @@ impl InitialSettings {
         };
         positive("initial.memory_days", self.memory_days)?;
         positive("initial.memory_days + initial.memory_delta_days", self.memory_days + self.memory_delta_days)?;
+        positive("initial.fee_slope", self.fee_slope)?;
+        positive("initial.fee_memory_days", self.fee_memory_days)?;
         for &gain in &self.k_per_day {
             positive("initial.k_per_day", gain)?;
         }
@@ -90,6 +98,7 @@ impl InitialSettings {
         if let Some(bounds) = settings.bounds.as_ref().filter(|_| settings.has_bound_leaves()) {
             values.leaves.extend(bound_leaves(bounds).leaves);
         }
+        values.leaves.extend(settings.fee.initial_values(self, settings).leaves);
         Ok(values)
     }
 

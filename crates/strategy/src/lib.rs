@@ -8,6 +8,7 @@ pub mod combinations;
 pub mod context;
 pub mod error;
 pub mod estimators;
+pub mod fees;
 pub mod initial;
 pub mod parameters;
 pub mod rule;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::StrategyError;
+use crate::fees::FeeSettings;
 use crate::transforms;
 
 pub use gradpool_ops::interpolation::Interpolation;
@@ -98,6 +99,9 @@ pub struct StrategySettings {
     pub straight_through_cap: bool,
     /// Per-asset bounds of weights, if any.
     pub bounds: Option<WeightBounds>,
+    /// The swap fee, where it is part of the strategy.
+    #[serde(default)]
+    pub fee: FeeSettings,
     /// Whether initial weights are trained.
     #[serde(default)]
     pub initial_weights: InitialWeights,
@@ -126,6 +130,7 @@ impl StrategySettings {
             straight_through_limits: false,
             straight_through_cap: false,
             bounds: None,
+            fee: FeeSettings::default(),
             initial_weights: InitialWeights::Fixed,
             path: WeightPath::Auto,
             compatibility: Compatibility::default(),
@@ -153,6 +158,7 @@ impl StrategySettings {
         if self.assets < 2 {
             return refuse("assets", self.assets.to_string(), "at least 2");
         }
+        self.fee.validate()?;
         if !(self.step_min.is_finite() && self.step_min > 0.0) {
             return refuse("step_min", self.step_min.to_string(), "positive");
         }

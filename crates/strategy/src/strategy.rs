@@ -97,13 +97,14 @@ impl Strategy {
         }
     }
 
-    /// The parameter table: the rule's leaves, and those of trained bounds where there are any; the initial weights come on
+    /// The parameter table: the rule's leaves, and those of trained bounds and fees where there are any; the initial weights come on
     /// top.
     pub fn leaves(&self) -> Vec<LeafSpec> {
         let mut leaves = self.rule.leaves();
         if self.settings.has_bound_leaves() {
             leaves.extend_from_slice(BOUND_LEAVES);
         }
+        leaves.extend(self.settings.fee.leaves());
         leaves
     }
 

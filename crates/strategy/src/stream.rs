@@ -22,6 +22,8 @@ pub struct StreamingStrategy {
     strategy: Strategy,
     parameters: ParameterSets,
     estimators: Vec<EstimatorStepper>,
+    /// What a dynamic fee looks at.
+    fee_estimator: Option<EstimatorStepper>,
     initial_weights: Vec<f64>,
     retention: Option<Vec<f64>>,
     /// Lower bounds, then upper ones.
@@ -57,6 +59,12 @@ pub struct StreamState {
     pub guardrail: Option<GuardrailState>,
     /// Weights of the rows of the running update interval.
     pub interval: Vec<Vec<f64>>,
+    /// State of the estimator behind a dynamic fee.
+    pub fee_estimator: Option<EstimatorState>,
+    /// The newest fee that is known, if it is part of the strategy.
+    pub next_fee: Option<f64>,
+    /// The fee of the running update interval, if it is part of the strategy.
+    pub fee_rate: Option<f64>,
 }
 
 impl Strategy {
@@ -73,11 +81,26 @@ impl Strategy {
         let parameters = ParameterSets::from_values(std::slice::from_ref(values), &Device::flex(), DType::F64)?;
         let context = RuleContext::new(&parameters, self.settings());
         let estimators = self.rule().estimators(&context).iter().map(Estimator::stepper).collect();
+        let fee_estimator = self.fee_estimator(&context).map(|estimator| estimator.stepper());
         let initial_weights = to_host(context.initial_weights());
         let retention = self.rule().retention(&context).map(to_host);
         let bounds = self.bounds(&context).map(to_host);
-        Ok(StreamingStrategy { strategy: self.clone(), parameters, estimators, initial_weights, retention, bounds })
+        Ok(StreamingStrategy {
+            strategy: self.clone(),
+            parameters,
+            estimators,
+            fee_estimator,
+            initial_weights,
+            retention,
+            bounds,
+        })
     }
+}
+
+/// One row of one set, `[1, 1, width]`.
+fn as_row(estimate: Vec<f64>) -> Tensor<3> {
+    let shape = [1, 1, estimate.len()];
+    Tensor::from_data(TensorData::new(estimate, shape), (&Device::flex(), DType::F64))
 }
 
 fn to_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
@@ -109,11 +132,7 @@ impl StreamingStrategy {
             .estimators
             .iter()
             .zip(&mut state.estimators)
-            .map(|(stepper, state)| {
-                let estimate = stepper.step(state, row);
-                let shape = [1, 1, estimate.len()];
-                Tensor::from_data(TensorData::new(estimate, shape), (&Device::flex(), DType::F64))
-            })
+            .map(|(stepper, state)| as_row(stepper.step(state, row)))
             .collect();
         let context = RuleContext::new(&self.parameters, self.strategy.settings());
         to_host(self.strategy.rule().signal(&estimates, &context))
@@ -164,7 +183,18 @@ impl StreamingStrategy {
 
     /// State before any price row.
     pub fn start(&self) -> StreamState {
-        StreamState { rows_seen: 0, rows_traded: None, rule: None, output: None, guardrail: None, interval: Vec::new() }
+        let constant = self.strategy.settings().fee.is_trained() && self.fee_estimator.is_none();
+        StreamState {
+            rows_seen: 0,
+            rows_traded: None,
+            rule: None,
+            output: None,
+            guardrail: None,
+            interval: Vec::new(),
+            fee_estimator: None,
+            next_fee: constant.then(|| self.fee(None)),
+            fee_rate: None,
+        }
     }
 
     /// Feeds burn-in rows, of any number, without trading: only the rule's estimators move.
@@ -191,6 +221,7 @@ impl StreamingStrategy {
         let row = traded % interval;
         if row == 0 {
             state.interval = self.next_interval(state, traded / interval);
+            state.fee_rate = state.next_fee;
         }
         state.interval[row].clone()
     }
@@ -211,6 +242,20 @@ impl StreamingStrategy {
         }
     }
 
+    /// Updates what a dynamic fee looks at.
+    fn observe_for_fee(&self, state: &mut StreamState, row: Observation<'_>) {
+        let Some(stepper) = &self.fee_estimator else { return };
+        match &mut state.fee_estimator {
+            None => state.fee_estimator = Some(stepper.initial_state(row)),
+            Some(estimator) => state.next_fee = Some(self.fee(Some(stepper.step(estimator, row)))),
+        }
+    }
+
+    fn fee(&self, estimate: Option<Vec<f64>>) -> f64 {
+        let context = RuleContext::new(&self.parameters, self.strategy.settings());
+        to_host(self.strategy.fees_of(&context, estimate.map(as_row)))[0]
+    }
+
     /// Updates the rule at the rows 0, c, 2c, ... of the stream.
     fn observe(&self, state: &mut StreamState, row: Observation<'_>) {
         if state.rows_seen.is_multiple_of(self.strategy.settings().update_interval_rows) {
@@ -218,6 +263,7 @@ impl StreamingStrategy {
                 None => state.rule = Some(self.initial_rule_state(row)),
                 Some(rule) => state.output = Some(self.rule_output(rule, row)),
             }
+            self.observe_for_fee(state, row);
         }
         state.rows_seen += 1;
     }

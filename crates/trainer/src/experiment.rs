@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor};
-use gradpool_market::{MarketError, Periods, PriceTable, SupplyTable};
+use gradpool_market::{MarketError, Periods, PriceTable, SpreadTable, SupplyTable};
 use gradpool_metrics::{Calendar, Metric, MetricError, MetricValue, SeriesInputs, evaluate_all, turnover};
 use gradpool_pools::{Pool, PoolError, PoolRun, PricedHistory, RowInputs};
 use gradpool_strategy::bounds::BOUND_LEAVES;
@@ -85,6 +85,15 @@ impl Experiment {
     /// [`PoolError::Supplies`] if they are of other assets or rows.
     pub fn with_supplies(mut self, supplies: SupplyTable) -> Result<Self, PoolError> {
         self.history = self.pool.with_supplies(self.history, Arc::new(supplies))?;
+        Ok(self)
+    }
+
+    /// Adds bid-ask spreads on the grid of [`Experiment::history`], for portfolios that pay them.
+    ///
+    /// # Errors
+    /// [`PoolError::Spreads`] if they are of other assets or rows.
+    pub fn with_spreads(mut self, spreads: SpreadTable) -> Result<Self, PoolError> {
+        self.history = self.pool.with_spreads(self.history, Arc::new(spreads))?;
         Ok(self)
     }
 

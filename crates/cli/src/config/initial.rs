@@ -26,6 +26,10 @@ pub struct InitialSection {
     pub raw_exponents: PerAsset,
     /// Scale of the signal before it is raised to its power; above 0 (power and channel rules).
     pub pre_exp_scaling: PerAsset,
+    /// What a dynamic fee gains per unit of volatility or momentum (`pool.fee_form`); above 0.
+    pub fee_slope: f64,
+    /// Memory of what a dynamic fee looks at, in days; above 0.
+    pub fee_memory_days: f64,
     /// Train one value for all assets instead of one per asset.
     pub scalar: bool,
 }
@@ -41,6 +45,8 @@ impl Default for InitialSection {
             raw_width: PerAsset::All(0.0),
             raw_exponents: PerAsset::All(0.0),
             pre_exp_scaling: PerAsset::All(0.5),
+            fee_slope: 0.1,
+            fee_memory_days: 10.0,
             scalar: false,
         }
     }

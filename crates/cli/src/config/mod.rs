@@ -35,8 +35,8 @@ pub use per_asset::PerAsset;
 pub use period::PeriodSection;
 pub use place::Place;
 pub use pool::{
-    Arbitrage, BlendComponent, BoundsForm, Covariance, EnsembleMethod, EnsembleSection, Execution, InitialWeights,
-    Interpolation, PoolCompat, PoolSection, Valuation, WeightBounds, WeightPath,
+    Arbitrage, Benchmark, BlendComponent, BoundsForm, Covariance, EnsembleMethod, EnsembleSection, Execution, FeeForm,
+    InitialWeights, Interpolation, PoolCompat, PoolSection, Valuation, WeightBounds, WeightPath,
 };
 pub use resolved::ResolvedConfig;
 pub(crate) use resolved::hexadecimal;

@@ -21,6 +21,8 @@ pub struct PoolSection {
     pub initial_value: f64,
     /// Swap fee as a fraction of the amount paid in (0.003 is 0.3 %).
     pub fee_rate: f64,
+    /// Where the swap fee comes from; one that is trained starts at `fee_rate`.
+    pub fee_form: FeeForm,
     /// Cost of one arbitrage, in the currency of the prices.
     pub gas_cost: f64,
     /// The arbitrageur's own cost as a fraction of what changes hands; both ways of a trade count by half.
@@ -65,6 +67,13 @@ pub struct PoolSection {
     /// Largest weight of an asset in the index (rule "index_market_cap"). Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_index_weight: Option<f64>,
+    /// What the manager of an index fund takes in a year, a fraction of its value (rule "trad_hodling_index_market_cap").
+    /// Default: 0.04.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annual_streaming_fee: Option<f64>,
+    /// Instead of the pool: a portfolio that is set to the pool's weights on a market, at every arbitrage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<Benchmark>,
     /// Let gradients pass the limit on the speed of weights as if it were not there.
     pub straight_through_speed_cap: bool,
     /// Let gradients pass the smallest and largest weight as if they were not there.
@@ -100,6 +109,7 @@ impl Default for PoolSection {
             rule: "momentum".to_owned(),
             initial_value: 1e6,
             fee_rate: 0.0,
+            fee_form: FeeForm::Fixed,
             gas_cost: 0.0,
             arbitrage_fee: 0.0,
             noise_trader_ratio: 0.0,
@@ -120,6 +130,8 @@ impl Default for PoolSection {
             pre_exponent_scaling: true,
             covariance: Covariance::Diagonal,
             largest_index_weight: None,
+            annual_streaming_fee: None,
+            benchmark: None,
             straight_through_speed_cap: false,
             straight_through_weight_limits: false,
             blend: Vec::new(),
@@ -131,6 +143,32 @@ impl Default for PoolSection {
             gyroscope: GyroscopeSection::default(),
             reclamm: ReclammSection::default(),
             compat: PoolCompat::default(),
+        }
+    }
+}
+
+/// Where the swap fee comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FeeForm {
+    /// `pool.fee_rate`, or a series of `[pool.inputs]`.
+    #[default]
+    Fixed,
+    /// A parameter.
+    Learned,
+    /// Parameters and the volatility of prices: a constant part, and one that grows with it.
+    Volatility,
+    /// Parameters and the momentum of prices, up or down.
+    Momentum,
+}
+
+impl From<FeeForm> for gradpool_strategy::fees::FeeForm {
+    fn from(form: FeeForm) -> Self {
+        match form {
+            FeeForm::Fixed => Self::Fixed,
+            FeeForm::Learned => Self::Learned,
+            FeeForm::Volatility => Self::Volatility,
+            FeeForm::Momentum => Self::Momentum,
         }
     }
 }
@@ -203,6 +241,16 @@ pub enum Covariance {
     Diagonal,
     /// The whole matrix, shrunk toward its diagonal by a trained share.
     Full,
+}
+
+/// A portfolio on a market that a pool is measured against (spec 04 sec. 4.8.7). `pool.fee_rate` is the market's fee on what is sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Benchmark {
+    /// It pays the fee alone.
+    Lvr,
+    /// It pays the fee and half the bid-ask spread, estimated for every day from the open, high, low and close prices of the files.
+    Rvr,
 }
 
 /// A rule that a composite blends.

@@ -8,10 +8,11 @@ use super::group::{Group, shortened};
 use super::report::{DeadKey, ImportReport, Unsupported};
 use super::{keys, training};
 use crate::config::{
-    BoundsForm, ConfigError, CowSection, DataSection, EnsembleMethod, EnsembleSection, GyroscopeSection,
+    Benchmark, BoundsForm, ConfigError, CowSection, DataSection, EnsembleMethod, EnsembleSection, GyroscopeSection,
     InitialSection, InitialWeights, Interpolation, PerAsset, PeriodSection, Place, PoolSection, ReclammInterpolation,
     ReclammSection, RunConfig, TimeText, Valuation, WeightBounds, WeightPath,
 };
+use crate::kind::INDEX_FUND;
 
 /// Reads a fingerprint, or the object `run_fingerprint` of a file that holds one. `path` names it in messages and
 /// gives the run its name.
@@ -38,7 +39,7 @@ pub fn import_fingerprint(json: &str, path: &Path) -> Result<(RunConfig, ImportR
         initial: initial(&group, &tokens)?,
         ..RunConfig::default()
     };
-    costs(&group, fees, &mut report)?;
+    costs(&group, &rule, fees, &mut report)?;
     training::import(&group, &entries, path, &mut config, &mut report)?;
     // Some of these were taken over into the configuration, whose rule does not read them.
     for (key, readers, reason) in keys::OF_SOME_RULES {
@@ -123,9 +124,33 @@ impl RuleText {
     }
 
     fn refuse_hooks(&self, group: &Group<'_>, report: &mut ImportReport) {
-        if self.hooks().any(|hook| !matches!(hook, "bounded" | "ensemble")) {
-            unsupported(group, "rule", "the prefixes bounded__ and ensemble__", report);
+        let is_known = |hook: &str| matches!(hook, "bounded" | "ensemble" | "lvr" | "rvr");
+        if self.hooks().any(|hook| !is_known(hook)) || self.hooks().filter_map(benchmark_of).count() > 1 {
+            unsupported(group, "rule", "the prefixes bounded__, ensemble__ and one of lvr__ and rvr__", report);
         }
+    }
+
+    /// The portfolio that takes the place of the pool.
+    fn benchmark(&self) -> Option<Benchmark> {
+        self.hooks().find_map(benchmark_of)
+    }
+
+    /// Whether it is a fund that trades on a market itself.
+    fn is_fund(&self) -> bool {
+        self.base() == INDEX_FUND
+    }
+
+    /// Whether arbitrageurs trade with it.
+    fn is_pool(&self) -> bool {
+        self.benchmark().is_none() && !self.is_fund()
+    }
+}
+
+fn benchmark_of(hook: &str) -> Option<Benchmark> {
+    match hook {
+        "lvr" => Some(Benchmark::Lvr),
+        "rvr" => Some(Benchmark::Rvr),
+        _ => None,
     }
 }
 
@@ -183,14 +208,22 @@ fn pool(
     let fused = group.boolean("use_fused_reserves", true)?;
     // One row of prices is a minute there, and one row is the default here.
     let arbitrage_interval = group.number("arb_frequency", 1.0)?;
+    if arbitrage_interval != 1.0 && !rule.is_pool() {
+        report.notes.push(
+            "`arb_frequency` is the time between two rebalancings; the reference system stretches time by it instead"
+                .to_owned(),
+        );
+    }
+    // Costs of arbitrage and fees of a pool.
+    let of_pools = |key: &str| if rule.is_pool() { group.number(key, 0.0) } else { Ok(0.0) };
     Ok(PoolSection {
         rule: rule.base().to_owned(),
         initial_value: group.number("initial_pool_value", 1e6)?,
         fee_rate: fees,
-        gas_cost: group.number("gas_cost", 0.0)?,
-        arbitrage_fee: group.number("arb_fees", 0.0)?,
-        noise_trader_ratio: group.number("noise_trader_ratio", 0.0)?,
-        protocol_fee_share: group.number("protocol_fee_split", 0.0)?,
+        gas_cost: of_pools("gas_cost")?,
+        arbitrage_fee: of_pools("arb_fees")?,
+        noise_trader_ratio: of_pools("noise_trader_ratio")?,
+        protocol_fee_share: of_pools("protocol_fee_split")?,
         update_interval_min: group.number("chunk_period", 1440.0)?,
         interpolation_min: Some(group.number("weight_interpolation_period", 1440.0)?),
         interpolation: group.choice("weight_interpolation_method", Interpolation::Linear, &interpolations)?,
@@ -203,11 +236,13 @@ fn pool(
         valuation: if fused { Valuation::Auto } else { Valuation::StepByStep },
         alternative_decay: group.boolean("use_alt_lamb", false)?,
         pre_exponent_scaling: group.boolean("use_pre_exp_scaling", true)?,
-        largest_index_weight: if rule.is_any_of(&["index_market_cap", "hodling_index_market_cap"]) {
+        largest_index_weight: if rule.is_any_of(&["index_market_cap", "hodling_index_market_cap"]) || rule.is_fund() {
             group.optional_number("cap_weights")?
         } else {
             None
         },
+        annual_streaming_fee: if rule.is_fund() { group.optional_number("annual_streaming_fee")? } else { None },
+        benchmark: rule.benchmark(),
         straight_through_speed_cap: group.boolean("ste_max_change", false)?,
         straight_through_weight_limits: group.boolean("ste_min_max_weight", false)?,
         // No gradient reaches them there.
@@ -326,16 +361,22 @@ fn initial(group: &Group<'_>, tokens: &Tokens) -> Result<InitialSection, ConfigE
         raw_exponents: per_asset("initial_raw_exponents", 0.0)?,
         pre_exp_scaling: per_asset("initial_pre_exp_scaling", 0.5)?,
         scalar: false,
+        ..InitialSection::default()
     })
 }
 
 /// Costs and features of the simulated pool that this program does not compute yet.
-fn costs(group: &Group<'_>, fees: f64, report: &mut ImportReport) -> Result<(), ConfigError> {
+fn costs(group: &Group<'_>, rule: &RuleText, fees: f64, report: &mut ImportReport) -> Result<(), ConfigError> {
     if group.number("price_noise_sigma", 0.0)? != 0.0 {
         unsupported(group, "price_noise_sigma", "only 0: prices as they are", report);
     }
-    for key in ["protocol_fee_split", "noise_trader_ratio"] {
-        if group.number(key, 0.0)? != 0.0 && fees == 0.0 {
+    for key in ["protocol_fee_split", "noise_trader_ratio", "gas_cost", "arb_fees"] {
+        if group.number(key, 0.0)? == 0.0 {
+            continue;
+        }
+        if !rule.is_pool() {
+            dead(group, key, "no effect on a portfolio that no arbitrageur trades with", report);
+        } else if fees == 0.0 && !matches!(key, "gas_cost" | "arb_fees") {
             dead(group, key, keys::WITHOUT_FEES, report);
         }
     }

@@ -32,7 +32,7 @@ pub const OF_SOME_RULES: &[(&str, &[&str], &str)] = &[
     ("beta", &["gyroscope"], "read by the rule gyroscope only"),
     ("lam", &["gyroscope"], "read by the rule gyroscope only"),
     ("cap_weights", INDEX, "read by index rules only"),
-    ("annual_streaming_fee", INDEX, "read by index rules only"),
+    ("annual_streaming_fee", &["trad_hodling_index_market_cap"], "read by the rule trad_hodling_index_market_cap only"),
     ("use_pre_exp_scaling", POWER, "read by power and channel rules only"),
     ("initial_log_amplitude", CHANNEL, "read by channel rules only"),
     ("initial_raw_width", CHANNEL, "read by channel rules only"),

@@ -85,7 +85,10 @@ impl HumanUnits {
         let starts_at_weights = rule.output_kind() != OutputKind::Target && !rule.initial_leaves().is_empty();
         let pool = pool_group(values, settings, starts_at_weights)?;
         match groups.as_mut_slice() {
-            [only] if only.component.is_none() && only.member.is_none() => only.per_asset.extend(pool.per_asset),
+            [only] if only.component.is_none() && only.member.is_none() => {
+                only.per_asset.extend(pool.per_asset);
+                only.once.extend(pool.once);
+            }
             _ => groups.push(pool),
         }
         Ok(Self { assets: assets.to_vec(), groups })
@@ -211,7 +214,9 @@ fn pool_group(
         per_asset.push(Quantity::new("minimum_weight", "minimum", 4, minimum));
         per_asset.push(Quantity::new("maximum_weight", "maximum", 4, maximum));
     }
-    Ok(Group { per_asset, ..Group::default() })
+    let fee = settings.fee.in_human_units(values, settings).into_iter();
+    let once = fee.map(|(key, value)| Quantity::new(key, &key.replace('_', " "), 6, vec![value])).collect();
+    Ok(Group { per_asset, once, ..Group::default() })
 }
 
 /// Initial weights of a parameter set (spec 01 sec. 1.7); equal ones if it has none.

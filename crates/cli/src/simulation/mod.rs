@@ -1,5 +1,6 @@
 //! One pass of a pool over some rows, by any of the ways to compute its weights, with every row on the host.
 
+mod rebalanced;
 mod stream;
 mod trading;
 mod updates;

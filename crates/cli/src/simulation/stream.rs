@@ -1,5 +1,7 @@
 //! The pool as a keeper and arbitrageurs would run it: weights from the streaming strategy row by row, value from them by
-//! the recursion of spec 04 sec. 4.2, independent of the tensor operations that the other ways share.
+//! the recursions of spec 04, independent of the tensor operations that the other ways share.
+
+use gradpool_pools::PoolKind;
 
 use gradpool_ops::curves::CurveWalk;
 
@@ -11,11 +13,17 @@ impl Simulation<'_> {
         let mut state = strategy.start();
         strategy.warm_up(&mut state, (0..self.rows.start).map(|row| self.observation(row)));
         let mut weights = Vec::with_capacity(self.prices().len());
+        let mut fees = Vec::new();
         for row in self.rows.clone() {
             weights.extend(strategy.step(&mut state, self.observation(row)));
+            fees.extend(state.fee_rate);
         }
         let experiment = &self.setup.experiment;
         let assets = self.setup.strategy().settings().assets;
+        if let PoolKind::Rebalanced(portfolio) = experiment.pool().settings().kind {
+            let reserves = self.rebalanced_reserves(portfolio, &weights)?;
+            return Ok(self.with_values(weights, reserves));
+        }
         if experiment.pool().holds_its_weights(experiment.history()) {
             let settings = experiment.pool().settings();
             let stride = settings.arbitrage_interval_rows;
@@ -24,24 +32,18 @@ impl Simulation<'_> {
             return Ok(Simulated { weights, reserves, values, fee_revenue: None });
         }
         let pool = self.setup.experiment.pool();
-        let curve = pool.curve_walk(self.setup.experiment.history(), self.values, self.rows.start)?;
-        let (reserves, fee_revenue) = match curve {
-            None => (self.trade(&weights)?.0, None),
-            Some(curve) => self.reserves_of_curve(curve),
-        };
-        let worth = |(reserves, prices): (&[f64], &[f64])| {
-            reserves.iter().zip(prices).map(|(reserve, price)| reserve * price).sum::<f64>()
-        };
-        let values: Vec<f64> =
-            reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
-        if let Some(reserves) = self.without_weights(Some(&reserves)) {
-            weights = self.value_shares(reserves, &values);
+        if let Some(mut curve) = pool.curve_walk(self.setup.experiment.history(), self.values, self.rows.start)? {
+            let reserves = self.reserves_of_curve(&mut curve);
+            let settings = pool.settings();
+            let fee_revenue = settings.kind.counts_fee_revenue().then(|| curve.fee_revenue());
+            return Ok(Simulated { fee_revenue, ..self.with_values(weights, reserves) });
         }
-        Ok(Simulated { weights, reserves, values, fee_revenue })
+        let (reserves, _) = self.trade(&weights, &fees)?;
+        Ok(self.with_values(weights, reserves))
     }
 
-    /// Reserves at every row of a pool of two assets with a curve of its own, and what fees earned in all.
-    fn reserves_of_curve(&self, mut pool: CurveWalk) -> (Vec<f64>, Option<f64>) {
+    /// Reserves at every row of a pool of two assets with a curve of its own.
+    fn reserves_of_curve(&self, pool: &mut CurveWalk) -> Vec<f64> {
         let settings = self.setup.experiment.pool().settings();
         let mut reserves = Vec::with_capacity(self.prices().len());
         for (now, prices) in self.prices().chunks_exact(2).enumerate() {
@@ -50,7 +52,20 @@ impl Simulation<'_> {
             }
             reserves.extend(pool.reserves());
         }
-        (reserves, settings.kind.counts_fee_revenue().then(|| pool.fee_revenue()))
+        reserves
+    }
+
+    fn with_values(&self, mut weights: Vec<f64>, reserves: Vec<f64>) -> Simulated {
+        let assets = self.setup.strategy().settings().assets;
+        let worth = |(reserves, prices): (&[f64], &[f64])| {
+            reserves.iter().zip(prices).map(|(reserve, price)| reserve * price).sum::<f64>()
+        };
+        let values: Vec<f64> =
+            reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
+        if let Some(reserves) = self.without_weights(Some(&reserves)) {
+            weights = self.value_shares(reserves, &values);
+        }
+        Simulated { weights, reserves, values, fee_revenue: None }
     }
 }
 

@@ -1,15 +1,36 @@
 //! Who traded with the pool and what it earned and lost by it: one arbitrage after another, without tensors.
 
 use gradpool_ops::arbitrage::{Arbitrageur, Meeting, Trading, UserTrade};
+use gradpool_ops::{PathLayout, interpolate};
+use gradpool_pools::PoolKind;
 
-use super::Simulation;
+use super::{Simulation, to_host};
 
 impl Simulation<'_> {
-    /// Reserves at every simulated row, `[rows, assets]`, row-major, and what trading did, for these weights of every row.
+    /// What trading did over the simulated rows; nothing is known of pools that arbitrageurs do not hold at weights.
+    ///
+    /// # Errors
+    /// What strategy or pool refuse.
+    pub fn trading(&self) -> anyhow::Result<Option<Trading>> {
+        let experiment = &self.setup.experiment;
+        if experiment.pool().settings().kind != PoolKind::Weighted {
+            return Ok(None);
+        }
+        let run = experiment.pool().run(experiment.history(), &self.parameters()?, &self.windows(), &[0])?;
+        let weights = to_host(interpolate(run.positions, &PathLayout { stride: 1, ..run.layout }))?;
+        let fees = experiment.pool().fees(experiment.history(), &self.parameters()?, &self.windows())?;
+        let fees = fees.map(to_host).transpose()?.unwrap_or_default();
+        let interval = run.layout.block_rows;
+        let fees = (0..self.rows()).filter_map(|row| fees.get((row / interval).min(fees.len().max(1) - 1)).copied());
+        Ok(Some(self.trade(&weights, &fees.collect::<Vec<_>>())?.1))
+    }
+
+    /// Reserves at every simulated row, `[rows, assets]`, row-major, and what trading did, for these weights of every row
+    /// and these fees, one per row if fees are part of the strategy.
     ///
     /// # Errors
     /// Costs out of their ranges.
-    pub fn trade(&self, weights: &[f64]) -> anyhow::Result<(Vec<f64>, Trading)> {
+    pub fn trade(&self, weights: &[f64], fees: &[f64]) -> anyhow::Result<(Vec<f64>, Trading)> {
         let experiment = &self.setup.experiment;
         let (settings, inputs) = (experiment.pool().settings(), experiment.history().inputs());
         let (prices, assets) = (self.prices(), self.setup.strategy().settings().assets);
@@ -23,8 +44,8 @@ impl Simulation<'_> {
         for now in 0..self.rows() {
             if settings.arbitrate && now % settings.arbitrage_interval_rows == 0 {
                 let (row, then) = (self.rows.start + now, self.rows.start + before);
-                if let Some(fees) = &inputs.fee_rate {
-                    pool.set_fee_rate(fees[row]);
+                if let Some(fee) = fees.get(now).or_else(|| inputs.fee_rate.as_ref().map(|series| &series[row])) {
+                    pool.set_fee_rate(*fee);
                 }
                 if let Some(gas) = &inputs.gas_cost {
                     pool.set_gas_cost(gas[row]);

@@ -44,8 +44,11 @@ pub struct Trading {
     pub fee_income: f64,
     /// Swap fees that the protocol took.
     pub protocol_fees: f64,
-    /// What arbitrageurs took from the pool, swap fees already paid: the pool's loss to them, net of fees.
-    pub arbitrage_loss: f64,
+    /// What the pool lost to arbitrageurs because its price was behind the market's, before they paid swap fees: what is
+    /// called loss versus rebalancing.
+    pub arbitrage_loss_gross: f64,
+    /// The same after they paid swap fees: what they took.
+    pub arbitrage_loss_net: f64,
     /// Gas that arbitrageurs paid.
     pub gas_paid: f64,
 }
@@ -119,7 +122,8 @@ impl Arbitrageur {
             self.trading.volume += volume;
             self.trading.fee_income += volume * (self.terms.fee - self.terms.protocol() + self.terms.noise());
             self.trading.protocol_fees += volume * self.terms.protocol();
-            self.trading.arbitrage_loss += profit;
+            self.trading.arbitrage_loss_gross += profit + volume * self.terms.fee;
+            self.trading.arbitrage_loss_net += profit;
             self.trading.gas_paid += self.terms.gas;
         }
     }

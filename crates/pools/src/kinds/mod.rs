@@ -1,4 +1,5 @@
-//! Pools of two assets whose reserves follow another curve than a weighted pool's (spec 04 sec. 4.8).
+//! Kinds of pools beside the weighted one: portfolios on a market ([`rebalanced`]), and pools of two assets whose reserves follow a
+//! curve of their own (spec 04 sec. 4.8).
 //!
 //! | kind | parameters | file |
 //! |---|---|---|
@@ -10,6 +11,7 @@
 
 mod cow;
 mod gyroscope;
+pub mod rebalanced;
 mod reclamm;
 
 use std::sync::Arc;
@@ -45,10 +47,10 @@ pub(crate) struct CurveRun {
 }
 
 impl PoolKind {
-    /// The rule whose parameters such a pool has; `None` for a weighted pool, which takes any.
+    /// The rule whose parameters such a pool has; `None` for another kind, which takes any.
     fn name(&self) -> Option<&'static str> {
         match self {
-            Self::Weighted => None,
+            Self::Weighted | Self::Rebalanced(_) => None,
             Self::Cow(_) => Some("cow"),
             Self::Gyroscope(_) => Some("gyroscope"),
             Self::Reclamm(_) => Some("reclamm"),
@@ -79,16 +81,16 @@ pub(crate) fn check(settings: &PoolSettings, assets: usize) -> Result<(), PoolEr
     match &settings.kind {
         PoolKind::Cow(pool) => cow::check(*pool),
         PoolKind::Reclamm(pool) => pool.check(),
-        PoolKind::Weighted | PoolKind::Gyroscope(_) => Ok(()),
+        PoolKind::Weighted | PoolKind::Rebalanced(_) | PoolKind::Gyroscope(_) => Ok(()),
     }
 }
 
 impl Pool {
-    /// The curve of the pool and its parameters; `None` for a weighted pool.
+    /// The curve of the pool and its parameters; `None` for another kind.
     fn curve(&self, parameters: &ParameterSets, inputs: &RowInputs) -> Result<Option<Parameters>, PoolError> {
         let settings = self.settings();
         let parameters = match &settings.kind {
-            PoolKind::Weighted => return Ok(None),
+            PoolKind::Weighted | PoolKind::Rebalanced(_) => return Ok(None),
             PoolKind::Cow(pool) => cow::parameters(*pool, &RuleContext::new(parameters, self.strategy().settings())),
             PoolKind::Gyroscope(pool) => gyroscope::parameters(*pool, parameters),
             PoolKind::Reclamm(pool) => pool.parameters(parameters, &settings.costs, inputs)?,
@@ -110,7 +112,7 @@ impl Pool {
         }
     }
 
-    /// Reserves at the samples, those of the last arbitrage at or before each; `None` for a weighted pool.
+    /// Reserves at the samples, those of the last arbitrage at or before each; `None` for another kind.
     pub(crate) fn curve_run(
         &self,
         history: &PricedHistory,
@@ -142,7 +144,7 @@ impl Pool {
         Ok(Some(CurveRun { reserves, initial_reserves, fee_revenue }))
     }
 
-    /// The pool of one parameter set, to be run row by row from `row` of the history on; `None` for a weighted pool.
+    /// The pool of one parameter set, to be run row by row from `row` of the history on; `None` for another kind.
     ///
     /// # Errors
     /// As [`Pool::run`].

@@ -11,7 +11,7 @@ use super::{Outside, Parameters, first_outside};
 use crate::error::PoolError;
 
 /// What does not change about a reCLAMM.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReclammPool {
     /// The range moves at a constant speed along the curve, not geometrically.

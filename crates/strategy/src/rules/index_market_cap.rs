@@ -26,6 +26,8 @@ pub enum IndexVariant {
     Pool,
     /// The same, but only while weights move (spec 04 sec. 4.8.2).
     Hodling,
+    /// A fund trades on a market, while weights move (spec 04 sec. 4.8.3).
+    Fund,
 }
 
 /// Target weights `p_i s_i / sum_j p_j s_j` of prices and circulating supplies, smoothed by
@@ -44,6 +46,7 @@ impl Rule for IndexMarketCap {
         match self.variant {
             IndexVariant::Pool => "index_market_cap",
             IndexVariant::Hodling => "hodling_index_market_cap",
+            IndexVariant::Fund => "trad_hodling_index_market_cap",
         }
     }
 
@@ -51,6 +54,7 @@ impl Rule for IndexMarketCap {
         match self.variant {
             IndexVariant::Pool => "holds assets in proportion to their market capitalisation",
             IndexVariant::Hodling => "the same, trading only while its weights move",
+            IndexVariant::Fund => "the market-cap index of a fund, which trades on a market and takes a fee",
         }
     }
 

@@ -62,6 +62,7 @@ pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
         Arc::new(MinVariance { covariance: options.covariance }),
         index(IndexVariant::Pool),
         index(IndexVariant::Hodling),
+        index(IndexVariant::Fund),
         Arc::new(Constant::BALANCER),
         Arc::new(Constant::HODL),
         Arc::new(Constant::COW),

@@ -15,7 +15,7 @@ use crate::EXIT_DONE;
 use crate::arguments::CommonOptions;
 use crate::benchmarks::{Benchmark, Benchmarks};
 use crate::commands::load_config;
-use crate::config::{ResolvedConfig, Source};
+use crate::config::{FeeForm, ResolvedConfig, Source};
 use crate::describe::{self, warn_of_prices};
 use crate::given::GivenParameters;
 use crate::judgement::{Numbers, note, numbers, warn_of_undefined};
@@ -23,6 +23,7 @@ use crate::output::{Hinted, Output};
 use crate::periods::NamedPeriod;
 use crate::runs::{find_run, run_of_checkpoint, stored_config_path};
 use crate::setup::Setup;
+use crate::simulation::Simulation;
 use period::{Judged, Sample, Selection};
 use report::{EvaluatedRun, Evaluation};
 
@@ -93,6 +94,11 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
             Some(config) => config.clone(),
             None => load(stored_config(source, &parameters)?, output)?,
         };
+        if rates != [None] && config.pool.fee_form != FeeForm::Fixed {
+            let problem =
+                format!("`--fee` cannot replace the fee of {}, which is a trained parameter", source.display());
+            return Err(Hinted::new(problem, "leave out --fee").into());
+        }
         for rate in &rates {
             let name = source.display();
             let (name, config) = match rate {
@@ -215,6 +221,8 @@ fn evaluate(candidate: &Candidate) -> anyhow::Result<EvaluatedRun> {
         continued: metrics(&judged.rows, Deposit::Continued)?,
         in_sample: metrics(&experiment.periods().train, Deposit::Fresh)?,
         training: judged.training.clone(),
+        trading: Simulation::new(setup, values, judged.rows.clone())?.trading()?,
+        initial_value: experiment.pool().settings().initial_value,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What an evaluation says.
 
 use gradpool_metrics::{Metric, MetricValue};
+use gradpool_ops::arbitrage::Trading;
 use serde_json::{Value, json};
 
 use super::period::Sample;
@@ -19,6 +20,10 @@ pub struct EvaluatedRun {
     pub in_sample: Vec<MetricValue>,
     /// The training period.
     pub training: NamedPeriod,
+    /// What trading did with the new deposit, where that is known.
+    pub trading: Option<Trading>,
+    /// The deposit.
+    pub initial_value: f64,
 }
 
 /// All sources over one period, with benchmarks.
@@ -65,7 +70,18 @@ fn gap(run: &EvaluatedRun) -> Numbers {
     differences.collect()
 }
 
+/// What tables show of trading.
+const TRADING: [&str; 4] = ["arbitrages", "fee income", "arbitrage loss, gross", "arbitrage loss, net"];
+
 impl EvaluatedRun {
+    /// Cells of [`TRADING`]; amounts in percent of the deposit.
+    fn trading_cells(&self) -> Vec<(&'static str, String)> {
+        let Some(trading) = &self.trading else { return TRADING.map(|name| (name, "-".to_owned())).to_vec() };
+        let amounts = [trading.fee_income, trading.arbitrage_loss_gross, trading.arbitrage_loss_net];
+        let amounts = amounts.map(|amount| judgement::percent(amount / self.initial_value));
+        TRADING.into_iter().zip(std::iter::once(trading.arbitrages.to_string()).chain(amounts)).collect()
+    }
+
     fn document(&self) -> Value {
         let parts = [("fresh", &self.fresh), ("continued", &self.continued), ("in_sample", &self.in_sample)];
         let mut document = json!({ "source": self.source });
@@ -77,6 +93,7 @@ impl EvaluatedRun {
             non_finite.extend(judgement::non_finite(name, values));
         }
         document["gap"] = json!(gap(self));
+        document["trading"] = json!(self.trading);
         document["in_sample_period"] = json!(self.training);
         document["reasons"] = reasons;
         document["non_finite"] = json!(non_finite);
@@ -131,7 +148,8 @@ impl Evaluation {
             let cells = columns.iter().map(|column| cell(metric, column));
             std::iter::once(metric.name().to_owned()).chain(cells).collect()
         };
-        std::iter::once(heading).chain(shown(self.objective).into_iter().map(row)).collect()
+        let trading = run.trading_cells().into_iter().map(|(name, cell)| vec![name.to_owned(), cell]);
+        std::iter::once(heading).chain(shown(self.objective).into_iter().map(row)).chain(trading).collect()
     }
 
     /// One row per source and benchmark.
@@ -141,13 +159,16 @@ impl Evaluation {
         // Of the objective; the metrics after them are those of a fresh deposit.
         let of_objective = [objective.name(), "continued", "in sample", "gap"].map(str::to_owned);
         let names = columns.iter().map(|metric| metric.name().to_owned());
-        let heading = std::iter::once(String::new()).chain(of_objective).chain(names).collect();
+        let trading = TRADING.map(str::to_owned);
+        let heading = std::iter::once(String::new()).chain(of_objective).chain(names).chain(trading).collect();
         let of_run = |run: &EvaluatedRun| {
             let fresh = numbers(&run.fresh);
             let others = [numbers(&run.continued), numbers(&run.in_sample), gap(run)];
             let first = [run.source.clone(), cell(objective, &fresh)].into_iter();
             let others = others.iter().map(|numbers| cell(objective, numbers));
-            first.chain(others).chain(columns.iter().map(|metric| cell(*metric, &fresh))).collect()
+            let columns = columns.iter().map(|metric| cell(*metric, &fresh));
+            let trading = run.trading_cells().into_iter().map(|(_, cell)| cell);
+            first.chain(others).chain(columns).chain(trading).collect()
         };
         let of_benchmark = |(name, numbers): &(&'static str, Numbers)| {
             let first = [(*name).to_owned(), cell(objective, numbers), String::new(), String::new(), String::new()];

@@ -1,6 +1,7 @@
 //! The JSON document of a simulation.
 
 use gradpool_metrics::{Metric, MetricValue, MetricValues};
+use gradpool_ops::arbitrage::Trading;
 use gradpool_strategy::ParameterValues;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -19,6 +20,8 @@ pub(super) struct Document<'a> {
     pub(super) n_steps: usize,
     pub(super) path: &'static str,
     metrics: MetricValues<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) trading: Option<Trading>,
     gradients: Map<String, Value>,
     non_finite: Vec<String>,
     #[serde(skip)]
@@ -35,6 +38,7 @@ impl<'a> Document<'a> {
         simulated: &Simulated,
         way: ComputedBy,
         metrics: &'a [MetricValue],
+        trading: Option<Trading>,
     ) -> Self {
         let tokens = setup.prices.assets();
         let last = |numbers: &[f64]| numbers[numbers.len() - tokens.len()..].to_vec();
@@ -46,6 +50,7 @@ impl<'a> Document<'a> {
             n_steps: simulation.rows(),
             path: way.name(),
             metrics: MetricValues(metrics),
+            trading,
             gradients: Map::new(),
             non_finite: Vec::new(),
             first_weights: simulated.weights[..tokens.len()].to_vec(),

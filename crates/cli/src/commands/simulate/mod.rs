@@ -116,7 +116,8 @@ pub fn run(arguments: &SimulateArguments, common: &CommonOptions, output: &mut O
             output.say(format!("rows in {}, updates in {}", rows.display(), updates.display()));
         }
     }
-    let document = Document::new(&setup, &simulation, &simulated, way, &found);
+    let trading = simulation.trading()?;
+    let document = Document::new(&setup, &simulation, &simulated, way, &found, trading);
     let period = periods::simulated_rows(setup.experiment.history().prices().grid(), &simulation.range());
     if output.json {
         output.say(format!("period: {period}"));

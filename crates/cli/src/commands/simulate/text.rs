@@ -30,6 +30,10 @@ pub(super) fn lines(
     }
     lines.extend(table(&assets));
     lines.push(String::new());
+    if let Some(trading) = &document.trading {
+        lines.extend(table(&describe::trading(trading)));
+        lines.push(String::new());
+    }
     let figures: Vec<_> = metrics.iter().map(|value| labelled(value.metric.name(), [value.value])).collect();
     lines.extend(table(&figures).into_iter().zip(metrics).map(|(line, value)| match &value.reason {
         Some(reason) => format!("{line}  ({reason})"),

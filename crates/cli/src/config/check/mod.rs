@@ -1,5 +1,6 @@
 //! What a configuration must satisfy beyond the types of its keys.
 
+mod benchmark;
 mod curves;
 mod rule;
 mod training;
@@ -10,7 +11,7 @@ use super::error::ConfigError;
 use super::keys::nearest_name;
 use super::layers::Places;
 use super::place::Place;
-use super::{PerAsset, Precision, RunConfig};
+use super::{FeeForm, PerAsset, Precision, RunConfig};
 
 const MS_PER_DAY: f64 = 86_400_000.0;
 
@@ -24,6 +25,7 @@ pub fn check(config: &RunConfig, places: &Places) -> Checked {
     checker.period(config)?;
     checker.rule(config)?;
     checker.pool(config)?;
+    checker.benchmark(config)?;
     checker.bounds(config)?;
     checker.curves(config)?;
     checker.initial(config)?;
@@ -165,6 +167,14 @@ impl Checker<'_> {
         self.positive("pool.initial_value", pool.initial_value)?;
         let fee_fits = (0.0..1.0).contains(&pool.fee_rate);
         self.require(fee_fits, "pool.fee_rate", pool.fee_rate, "a fraction from 0 up to, not including, 1")?;
+        if pool.fee_form != FeeForm::Fixed {
+            let valid = "above 0, where a trained fee starts (`pool.fee_form`)";
+            self.require(pool.fee_rate > 0.0, "pool.fee_rate", pool.fee_rate, valid)?;
+            if pool.inputs.fees.is_some() {
+                let problem = "is given, but `pool.fee_form` makes the fee a part of the strategy";
+                return self.refuse("pool.inputs.fees", problem, Some("keep one of them".to_owned()));
+            }
+        }
         let arbitrage_fits = (0.0..1.0).contains(&pool.arbitrage_fee);
         let valid = "a fraction from 0 up to, not including, 1";
         self.require(arbitrage_fits, "pool.arbitrage_fee", pool.arbitrage_fee, valid)?;

@@ -6,13 +6,10 @@ use super::super::keys::nearest_name;
 use super::super::pool::COMPOSITE;
 use super::super::{BoundsForm, Covariance, RunConfig};
 use super::{Checked, Checker};
-use crate::kind;
-
-/// Pools of spec 10 sec. 1.4 that are to come, so that their names are not called misspellings.
-const LATER: [&str; 1] = ["trad_hodling_index_market_cap"];
+use crate::kind::{self, INDEX_FUND};
 
 const MIN_VARIANCE: &[&str] = &["min_variance"];
-const INDICES: &[&str] = &["index_market_cap", "hodling_index_market_cap"];
+const INDICES: &[&str] = &["index_market_cap", "hodling_index_market_cap", INDEX_FUND];
 
 impl Checker<'_> {
     pub(super) fn rule(&self, config: &RunConfig) -> Checked {
@@ -38,9 +35,6 @@ impl Checker<'_> {
             return Ok(());
         }
         let available = format!("available rules: {}, {COMPOSITE}", known.join(", "));
-        if LATER.contains(&rule) {
-            return self.not_available(key, format!("{rule:?}"), available);
-        }
         if let Some((hook, _)) = rule.split_once("__") {
             let hint = match hook {
                 "bounded" => "give limits per asset in [pool.bounds]",
@@ -50,7 +44,7 @@ impl Checker<'_> {
             let problem = format!("is {rule:?}; prefixes belong to fingerprints");
             return self.refuse(key, problem, Some(format!("leave out \"{hook}__\" and {hint}")));
         }
-        let names = known.iter().map(String::as_str).chain(LATER).chain([COMPOSITE]);
+        let names = known.iter().map(String::as_str).chain([COMPOSITE]);
         let nearest = nearest_name(rule, names).map(|nearest| format!("did you mean {nearest:?}?"));
         self.refuse(key, format!("is {rule:?}; no rule has that name"), nearest.or(Some(available)))
     }

@@ -46,6 +46,8 @@ impl Checker<'_> {
             initial.memory_delta_days,
             "above minus `initial.memory_days`",
         )?;
+        self.positive("initial.fee_slope", initial.fee_slope)?;
+        self.positive("initial.fee_memory_days", initial.fee_memory_days)?;
         for (key, value) in initial.per_asset() {
             let positive = matches!(key, "initial.k_per_day" | "initial.pre_exp_scaling");
             if let Some(problem) = value.shape_problem(config.data.assets.len(), config.train.parameter_sets) {
