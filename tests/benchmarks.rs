@@ -189,7 +189,7 @@ fn a_manager_takes_his_fee_in_a_year() {
 #[test]
 fn a_constant_series_of_fees_is_the_constant() {
     let kind = PoolKind::Rebalanced(Rebalanced::Rvr);
-    let constant = with_fee(market(Momentum, kind.clone(), 2), 0.004);
+    let constant = with_fee(market(Momentum, kind, 2), 0.004);
     let series = market(Momentum, kind, 2);
     let rates = vec![0.004; series.prices.rows()];
     let inputs = RowInputs { fee_rate: Some(rates.into()), ..RowInputs::default() };
@@ -237,7 +237,7 @@ fn what_a_portfolio_does_not_know_is_refused() {
     assert!(settings(&|settings| settings.arbitrate = false).unwrap_err().contains("`arbitrate` is false"));
     assert!(settings(&|settings| settings.costs.gas_cost = 2.0).unwrap_err().contains("`gas_cost` is 2"));
     let dear = PoolKind::Rebalanced(Rebalanced::TraditionalIndex { annual_streaming_fee: 1.0 });
-    assert!(settings(&|settings| settings.kind = dear.clone()).unwrap_err().contains("`annual_streaming_fee` is 1"));
+    assert!(settings(&|settings| settings.kind = dear).unwrap_err().contains("`annual_streaming_fee` is 1"));
 
     let other = market(Momentum, PoolKind::Weighted, 1);
     let grid = gradpool_market::Grid::new(other.prices.grid().start_ms, 3_600_000, 48).unwrap();

@@ -78,7 +78,7 @@ fn the_command_line_knows_a_registered_rule() {
 
 #[test]
 fn the_guide_lists_every_built_in_rule_and_leaf() {
-    let guide = include_str!("../docs/guide/rules.md");
+    let guide = concat!(include_str!("../docs/guide/rules.md"), include_str!("../docs/guide/pools.md"));
     let full = RuleOptions { covariance: Covariance::Full, ..RuleOptions::default() };
     for rule in rules::builtin(&full) {
         let leaves = rule.leaves();

@@ -210,8 +210,6 @@ pub fn markets(subject: &Subject, memory: Memory) -> impl Draw<Value = Market> +
             let step_min = step.ms() as f64 / 60_000.0;
             let interval = if step_min < 1440.0 { 24 } else { 3 };
             let prices = made_up_prices(assets, step, if step_min < 1440.0 { 60.0 } else { 200.0 }, seed);
-            // Bounds have nothing to bound where weights never move.
-            let bounded = bounded && subject.rule.output_kind() != OutputKind::Constant;
             let bounds = subject.bounds.or(bounded.then_some(BoundsForm::Fixed)).map(|form| WeightBounds {
                 minimum: vec![0.3 / assets as f64; assets],
                 maximum: vec![(1.9 / assets as f64).min(0.95); assets],

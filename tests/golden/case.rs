@@ -153,6 +153,11 @@ impl Case {
     }
 
     pub fn series_agree(&self, run: &PoolRun, series: &DenseSeries) {
+        self.arrays_agree(run, series, "weights");
+    }
+
+    /// Compares the series; `weights` is what the reference calls the weights.
+    pub fn arrays_agree(&self, run: &PoolRun, series: &DenseSeries, weights: &str) {
         let rows = run.windows.rows;
         assert_eq!(rows as f64, self.golden.number(&["n_steps"]));
         let first_price_row = self.setup.experiment.history().prices().grid().start_ms as f64;
@@ -161,7 +166,7 @@ impl Case {
         let assets = run.positions.dims()[2];
         let wide = |tensor: &Tensor<3>| host(tensor.clone());
         let arrays = [
-            ("weights", wide(&series.weights), assets),
+            (weights, wide(&series.weights), assets),
             ("reserves", wide(&series.reserves), assets),
             ("local_prices", wide(&series.prices), assets),
             ("value", host(series.values.clone()), 1),
@@ -260,7 +265,8 @@ impl Case {
         self.gradient_agrees("objective", &found, &objective["grad"], self.tolerances.1);
     }
 
-    fn gradient(&self, metric: Metric, penalised: bool) -> (Vec<f64>, ParameterValues) {
+    /// Objective and gradient.
+    pub fn gradient(&self, metric: Metric, penalised: bool) -> (Vec<f64>, ParameterValues) {
         let experiment = self.setup.experiment.clone();
         let experiment = if penalised { experiment } else { experiment.without_penalty() };
         let found = experiment.gradient(&self.parameters(), metric, &self.windows()).unwrap();
@@ -312,12 +318,14 @@ impl Case {
         host(run.values).pop().unwrap()
     }
 
-    fn close(&self, what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+    /// Compares numbers by the largest one expected.
+    pub fn close(&self, what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
         assert_close(&format!("{} {what}", self.golden.name), found, expected, tolerance, 0.0);
     }
 }
 
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+/// The numbers of a tensor.
+pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 

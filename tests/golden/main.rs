@@ -10,5 +10,6 @@ mod case;
 mod common;
 mod fees;
 mod inputs;
+mod kinds;
 mod momentum;
 mod rules;

@@ -81,16 +81,17 @@ impl<'a> Benchmarks<'a> {
         self.judge(&self.held, &self.first_weights(values, rows.start)?, rows, metrics)
     }
 
-    /// The weights that a pool begins with at a row: the initial ones, or with a target rule the first target.
+    /// The weights that a pool begins with at a row: the initial ones, or else the shares of its first basket.
     fn first_weights(&self, values: &ParameterValues, row: usize) -> anyhow::Result<Vec<f64>> {
         let strategy = self.setup.strategy();
-        if strategy.held_intervals() > 0 {
+        if strategy.held_intervals() > 0 && !strategy.rule().initial_leaves().is_empty() {
             return Ok(initial_weights(values, strategy.settings().assets));
         }
         let sets = ParameterSets::from_values(std::slice::from_ref(values), &self.setup.device, self.setup.dtype)?;
         let run = self.setup.experiment.run(&sets, &Windows::single(row, 1), &[], true)?;
-        let weights: Vec<f64> = run.positions.into_data().convert::<f64>().iter::<f64>().collect();
-        Ok(weights[..strategy.settings().assets].to_vec())
+        let basket: Vec<f64> = (run.initial_reserves * run.first_prices).into_data().iter::<f64>().collect();
+        let value: f64 = basket.iter().sum();
+        Ok(basket.into_iter().map(|worth| worth / value).collect())
     }
 
     /// Metrics of equal shares that are bought at the first of `rows` and held.

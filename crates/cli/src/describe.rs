@@ -3,7 +3,9 @@
 use gradpool_ops::Costs;
 use gradpool_ops::arbitrage::Trading;
 use gradpool_pools::{PoolKind, Rebalanced, RowInputs};
+use gradpool_strategy::InitialSettings;
 use gradpool_strategy::fees::FeeForm;
+use gradpool_strategy::rules::reclamm::FEE_LEAVES;
 
 use crate::config::ResolvedConfig;
 use crate::output::Output;
@@ -76,7 +78,7 @@ pub fn pool(setup: &Setup) -> String {
     }
     let minutes = settings.arbitrage_interval_rows as f64 * setup.prices.grid().step_min();
     match settings.kind {
-        PoolKind::Weighted => {
+        PoolKind::Weighted | PoolKind::Cow(_) | PoolKind::Gyroscope(_) | PoolKind::Reclamm(_) => {
             format!(
                 "{}, arbitraged every {minutes} min{others}{supply}",
                 costs(&settings.costs, inputs, trained_fee(setup))
@@ -105,7 +107,12 @@ fn fees(rates: Span) -> String {
 
 /// A fee that is part of the strategy, in words.
 fn trained_fee(setup: &Setup) -> Option<&'static str> {
-    match setup.strategy().settings().fee.form {
+    let strategy = setup.strategy();
+    let start = strategy.rule().initial_values(&InitialSettings::default(), strategy.settings());
+    if FEE_LEAVES.iter().any(|leaf| start.leaf(leaf).is_some()) {
+        return Some("trained fee");
+    }
+    match strategy.settings().fee.form {
         FeeForm::Fixed => None,
         FeeForm::Learned => Some("trained fee"),
         FeeForm::Volatility => Some("trained fee that follows volatility"),

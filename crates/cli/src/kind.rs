@@ -1,11 +1,16 @@
 //! Which kind of pool the name of a rule means.
 
-use gradpool_pools::{PoolKind, Rebalanced};
+use gradpool_ops::curves::{Eclp, FmAmm, ReclammState};
+use gradpool_pools::{PoolKind, Rebalanced, ReclammPool};
+use gradpool_strategy::rules::gyroscope::GYROSCOPE;
+use gradpool_strategy::rules::reclamm::RECLAMM;
 
-use crate::config::{Benchmark, PoolSection};
+use crate::config::{Benchmark, PoolSection, ReclammInterpolation};
 
 /// The rule of a basket that nobody trades with.
 pub const HODL: &str = "hodl";
+/// The rule of a CoW pool.
+pub const COW: &str = "cow";
 
 /// The rule of an index that trades only while its weights move.
 pub const HODLING_INDEX: &str = "hodling_index_market_cap";
@@ -21,16 +26,41 @@ pub fn rests_with_weights(section: &PoolSection) -> bool {
     section.rule == HODLING_INDEX
 }
 
-/// The kind of pool that a configuration describes.
-pub fn of(pool: &PoolSection) -> PoolKind {
-    match pool.benchmark {
-        Some(Benchmark::Lvr) => PoolKind::Rebalanced(Rebalanced::Lvr),
-        Some(Benchmark::Rvr) => PoolKind::Rebalanced(Rebalanced::Rvr),
-        None if pool.rule == INDEX_FUND => {
-            let annual_streaming_fee = pool.annual_streaming_fee.unwrap_or(ANNUAL_STREAMING_FEE);
+/// Whether a rule is that of a pool of two assets with a curve of its own.
+pub fn has_a_curve(rule: &str) -> bool {
+    [COW, GYROSCOPE, RECLAMM].contains(&rule)
+}
+
+/// The kind of pool that a configuration describes; `assets` are the pool's, in alphabetical order.
+pub fn of(section: &PoolSection, assets: &[String]) -> PoolKind {
+    match section.benchmark {
+        Some(Benchmark::Lvr) => return PoolKind::Rebalanced(Rebalanced::Lvr),
+        Some(Benchmark::Rvr) => return PoolKind::Rebalanced(Rebalanced::Rvr),
+        None => {}
+    }
+    match section.rule.as_str() {
+        COW => PoolKind::Cow(FmAmm { arbitrage_quality: section.cow.arbitrage_quality }),
+        GYROSCOPE => PoolKind::Gyroscope(Eclp {
+            numeraire_is_first: section.gyroscope.numeraire.is_some()
+                && section.gyroscope.numeraire.as_ref() == assets.first(),
+            band_of_reserves: section.compat.eclp_band_of_reserves,
+        }),
+        RECLAMM => {
+            let reclamm = &section.reclamm;
+            PoolKind::Reclamm(ReclammPool {
+                constant_arc_length: reclamm.interpolation == ReclammInterpolation::ConstantArcLength,
+                arc_length_speed: reclamm.arc_length_speed,
+                centeredness_scaling: reclamm.centeredness_scaling,
+                state: reclamm
+                    .state
+                    .map(|state| ReclammState { reserves: state.reserves, virtual_reserves: state.virtual_reserves }),
+            })
+        }
+        INDEX_FUND => {
+            let annual_streaming_fee = section.annual_streaming_fee.unwrap_or(ANNUAL_STREAMING_FEE);
             PoolKind::Rebalanced(Rebalanced::TraditionalIndex { annual_streaming_fee })
         }
-        None => PoolKind::Weighted,
+        _ => PoolKind::Weighted,
     }
 }
 

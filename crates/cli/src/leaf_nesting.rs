@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gradpool_strategy::bounds::BOUND_LEAVES;
-use gradpool_strategy::rule::{INITIAL_LEAVES, is_initial};
+use gradpool_strategy::rule::is_initial;
 use gradpool_strategy::{LeafShape, LeafSpec, ParameterValues};
 use serde_json::Value;
 
@@ -22,17 +22,19 @@ impl LeafTable {
     /// The parameters of a pool, the initial weights last.
     pub fn of(setup: &Setup) -> Self {
         let assets = setup.prices.assets();
-        Self::new(&setup.strategy().leaves(), setup.parts.members, assets)
+        let strategy = setup.strategy();
+        let leaves = [strategy.leaves().as_slice(), strategy.rule().initial_leaves()].concat();
+        Self::new(&leaves, setup.parts.members, assets)
     }
 
-    /// `leaves` are those of a rule with `members` copies, and of bounds.
+    /// `leaves` are those of a rule with `members` copies, of bounds, and the initial weights.
     pub fn new(leaves: &[LeafSpec], members: usize, assets: &[String]) -> Self {
         let nesting = |leaf: &LeafSpec| {
             let is_shared = is_initial(&leaf.name) || BOUND_LEAVES.iter().any(|bound| bound.name == leaf.name);
             let members = if is_shared { 1 } else { members };
             (leaf.name.to_string(), Nesting::new(leaf.shape, members, assets.len()))
         };
-        Self { assets: assets.to_vec(), leaves: leaves.iter().chain(INITIAL_LEAVES).map(nesting).collect() }
+        Self { assets: assets.to_vec(), leaves: leaves.iter().map(nesting).collect() }
     }
 
     /// How a parameter nests, if the pool takes it.

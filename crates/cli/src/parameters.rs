@@ -252,13 +252,18 @@ impl Reader<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use gradpool_strategy::Rule;
+    use gradpool_strategy::rule::INITIAL_LEAVES;
     use gradpool_strategy::rules::Momentum;
 
     use super::*;
 
     fn parse(json: &str) -> Result<ParameterFile, ParametersError> {
         let assets = ["BTC", "ETH", "LTC"].map(str::to_owned);
-        ParameterFile::parse(json, Path::new("params.json"), &LeafTable::new(&Momentum.leaves(), 1, &assets))
+        ParameterFile::parse(
+            json,
+            Path::new("params.json"),
+            &LeafTable::new(&[Momentum.leaves(), INITIAL_LEAVES.to_vec()].concat(), 1, &assets),
+        )
     }
 
     #[test]

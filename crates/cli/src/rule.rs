@@ -24,7 +24,10 @@ impl RuleParts {
     /// [`StrategyError::UnknownRule`].
     pub fn of(pool: &PoolSection) -> Result<Self, StrategyError> {
         let rule = |name: &str, covariance: crate::config::Covariance, largest_index_weight: Option<f64>| {
-            rules::with_options(name, &RuleOptions { covariance: covariance.into(), largest_index_weight })
+            let gyroscope = pool.gyroscope.start().unwrap_or_default();
+            let reclamm = pool.reclamm.start(pool.fee_rate);
+            let covariance = covariance.into();
+            rules::with_options(name, &RuleOptions { covariance, largest_index_weight, gyroscope, reclamm })
         };
         let components = if pool.rule == COMPOSITE {
             let component = |part: &crate::config::BlendComponent| {

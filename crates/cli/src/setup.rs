@@ -10,6 +10,7 @@ use gradpool_market::{
 };
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings};
+use gradpool_strategy::rules::gyroscope::GYROSCOPE;
 use gradpool_strategy::{InitialSettings, ParameterValues, Rule, Strategy, StrategySettings};
 use gradpool_trainer::design::Design;
 use gradpool_trainer::initialisation::{EnsembleStart, Spread, ensemble_sets, initial_sets};
@@ -196,6 +197,15 @@ impl Setup {
     }
 
     fn initial_values_of(&self, rule: &dyn Rule, config: &ResolvedConfig) -> anyhow::Result<Vec<ParameterValues>> {
+        let gyroscope = &config.pool.gyroscope;
+        if rule.name() == GYROSCOPE && gyroscope.start().is_none() {
+            let absent = gyroscope.numbers().into_iter().filter(|(_, number)| number.is_none());
+            let absent: Vec<String> = absent.map(|(key, _)| format!("`pool.gyroscope.{key}`")).collect();
+            let problem = format!("the rule {GYROSCOPE:?} has no starting point: {} missing", absent.join(", "));
+            let hint = "give all four: phi is the arctangent of the price where the curve is flattest, alpha and beta are the \
+                        lowest and the highest price, lam is the stretch";
+            return Err(Hinted::new(problem, hint).into());
+        }
         let settings = self.strategy().settings();
         let section = &config.initial;
         let given = |values: &config::PerAsset| if let config::PerAsset::Sets(sets) = values { sets.len() } else { 1 };
@@ -379,7 +389,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         None => 1,
     };
     let settings = PoolSettings {
-        kind: kind::of(section),
+        kind: kind::of(section, prices.assets()),
         initial_value: section.initial_value,
         arbitrage_interval_rows,
         rests_with_weights: kind::rests_with_weights(section),

@@ -359,10 +359,10 @@ fn wrong_types_name_key_value_and_what_is_expected() {
 fn set_applies_on_top_of_a_fingerprint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.json");
-    std::fs::write(&path, json!({ "rule": "hodl", "fees": 0.003 }).to_string()).unwrap();
+    std::fs::write(&path, json!({ "rule": "cow", "fees": 0.003 }).to_string()).unwrap();
     let source = Source::File(path);
     let error = load(&source, &Overrides::default()).unwrap_err().to_string();
-    assert!(error.contains("`pool.rule` = \"hodl\" is not available"), "{error}");
+    assert!(error.contains("`pool.rule` is \"cow\", a pool of two assets; `data.assets` names 3"), "{error}");
     let set = ["pool.rule=momentum", "pool.fee_rate=0", "train.iterations=12"].map(str::to_owned).to_vec();
     let loaded = load(&source, &Overrides { set, ..Overrides::default() }).unwrap();
     assert_eq!((loaded.config.pool.fee_rate, loaded.config.train.iterations), (0.0, 12));

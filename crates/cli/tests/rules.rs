@@ -16,7 +16,8 @@ fn data(arguments: &[&str]) -> String {
 
 #[test]
 fn the_list_and_one_rule_of_each_kind() {
-    let texts = [&[][..], &["min_variance"], &["triple_threat_mean_reversion_channel"], &["index_market_cap"]];
+    let texts =
+        [&[][..], &["min_variance"], &["triple_threat_mean_reversion_channel"], &["index_market_cap"], &["reclamm"]];
     let commands = texts.map(|arguments| format!("$ gradpool rules {}\n{}", arguments.join(" "), data(arguments)));
     insta::assert_snapshot!(commands.join("\n"));
 }
@@ -36,7 +37,8 @@ fn the_document_has_every_registered_rule_with_every_parameter() {
             assert_eq!(parameter["range"], json!(leaf.range), "{} {}", rule.name(), leaf.name);
             assert!(parameter["needed"] != "required" || !parameter["default"].is_null(), "{parameter}");
         }
-        assert!(parameters.iter().any(|parameter| parameter["name"] == "initial_weights_logits"));
+        let has_weights = parameters.iter().any(|parameter| parameter["name"] == "initial_weights_logits");
+        assert_eq!(has_weights, !rule.initial_leaves().is_empty(), "{}", rule.name());
     }
     let one: Value = serde_json::from_str(&data(&["min_variance", "--json"])).unwrap();
     assert_eq!(one["rules"].as_array().unwrap().len(), 1);

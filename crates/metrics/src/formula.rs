@@ -57,7 +57,7 @@ impl Formula {
             | Self::Sterling { .. }
             | Self::Calmar => return Sampling::All,
             Self::DailySharpe | Self::DailyLogSharpe => day_starts(calendar, rows),
-            Self::Growth { benchmark: Benchmark::Start, .. } => vec![0, last],
+            Self::Growth { benchmark: Benchmark::Start, .. } | Self::FeeRevenueOverValue => vec![0, last],
             Self::Growth { .. } | Self::FinalValue => vec![last],
             Self::ValueAtRiskOfBlocks { days, .. } => block_ends(calendar, days, rows),
             Self::BlockReturnOnRiskOfBlocks { days } => {
@@ -65,7 +65,6 @@ impl Formula {
                 needed.extend(block_ends(calendar, days, rows));
                 needed
             }
-            Self::FeeRevenueOverValue => vec![0],
         };
         // Too short for the metric: its NaN still takes its shape from some row.
         Sampling::from_rows(if rows.is_empty() { vec![0] } else { rows })

@@ -12,6 +12,7 @@
 //! | [`growth()`] | logarithm of a zero-fee pool's value along linear weight blocks, in closed form |
 //! | [`growth_steps()`] | the same, row by row, for any interpolation |
 //! | [`arbitrage()`] | reserves of a pool with fees: the optimal trade at every row, twice |
+//! | [`curve_reserves()`] | reserves of pools of two tokens: FM-AMM, E-CLP, reCLAMM |
 //! | [`rebalancing()`] | value of a portfolio that is set to its weights on a market, with fees and spreads |
 //! | [`interpolate()`] | weights at every row between coarse weights |
 //! | [`solve()`] | small symmetric systems of equations, one per row |
@@ -21,6 +22,7 @@
 
 pub mod arbitrage;
 pub mod backend;
+pub mod curves;
 pub mod growth;
 pub mod growth_steps;
 pub mod guardrails;
@@ -31,6 +33,7 @@ pub mod solve;
 
 pub use arbitrage::{ArbitragePlan, Costs, RowInputs, UserTrade, arbitrage};
 pub use backend::has_fused_kernels;
+pub use curves::{Curve, CurvePlan, CurveSettings, CurveWalk, curve_reserves};
 pub use growth::{GrowthPlan, PlanError, Segment, Span, growth};
 pub use growth_steps::{StepsPlan, growth_steps};
 pub use guardrails::{GuardrailInputs, guardrails};

@@ -144,6 +144,7 @@ fn call(seed: u64, shape: Shape, costs: Costs) -> Call {
 
 /// What else a pool may meet: which of the inputs change from row to row.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)]
 struct Changes {
     fees_of_entries: bool,
     fee_rate: bool,

@@ -46,6 +46,24 @@ pub enum PoolError {
         /// What the prices are of.
         prices: String,
     },
+    /// A parameter of a pool's curve outside its domain.
+    #[error("parameter `{parameter}` of set {set} means {value}; it must be {valid}")]
+    Parameter {
+        /// The parameter.
+        parameter: &'static str,
+        /// Parameter set.
+        set: usize,
+        /// Its value.
+        value: f64,
+        /// What would be valid.
+        valid: String,
+    },
+    /// A kind of pool that runs on the CPU only.
+    #[error("a pool of the kind `{kind}` runs on the CPU only; use the device `cpu`")]
+    Device {
+        /// The kind.
+        kind: &'static str,
+    },
     /// Spreads that do not belong to the prices.
     #[error("the spreads ({spreads}) are not on the grid of the prices ({prices})")]
     Spreads {

@@ -15,6 +15,7 @@ pub mod settings;
 
 pub use error::PoolError;
 pub use gradpool_ops::{RowInputs, UserTrade};
+pub use kinds::ReclammPool;
 pub use kinds::rebalanced::Rebalanced;
 pub use log_prices::LogPrices;
 pub use pool::{Pool, PricedHistory};

@@ -112,6 +112,7 @@ impl Pool {
     /// [`PoolError::Setting`] for settings out of range.
     pub fn new(strategy: Strategy, settings: PoolSettings) -> Result<Self, PoolError> {
         settings.validate()?;
+        crate::kinds::check(&settings, strategy.settings().assets)?;
         Ok(Self { strategy, settings })
     }
 
@@ -274,12 +275,20 @@ impl Pool {
         let last_prices = history.rows_of(sets, windows.starts.iter().map(|start| start + windows.rows - 1), &device);
         let layout = self.path_layout(windows);
         let first_weights = interpolated(&positions, &PathLayout { rows: 1, stride: 1, ..layout });
-        let initial_reserves = first_weights * self.value_at_first_row() / first_prices.clone();
+        let mut initial_reserves = first_weights * self.value_at_first_row() / first_prices.clone();
         let fees = self.fees(history, parameters, windows)?;
-        let (values, reserves) = self.valued(history, fees, &positions, &initial_reserves, windows, samples)?;
+        let mut fee_revenue = None;
+        let (values, reserves) = if let Some(curve) = self.curve_run(history, parameters, windows, samples)? {
+            initial_reserves = curve.initial_reserves;
+            fee_revenue = curve.fee_revenue;
+            (worth(history, &curve.reserves, windows, samples), Some(curve.reserves))
+        } else {
+            self.valued(history, fees, &positions, &initial_reserves, windows, samples)?
+        };
         Ok(PoolRun {
             values,
             reserves,
+            fee_revenue,
             sample_rows: samples.to_vec(),
             positions,
             initial_reserves,
@@ -290,8 +299,8 @@ impl Pool {
         })
     }
 
-    /// Values `[sets * windows, samples]`, and reserves `[sets * windows, samples, assets]` unless they follow from the
-    /// weights; `fees` as of [`Pool::fees`].
+    /// Values `[sets * windows, samples]` of a pool that has weights, and reserves `[sets * windows, samples, assets]` unless they
+    /// follow from the weights; `fees` as of [`Pool::fees`].
     pub(crate) fn valued(
         &self,
         history: &PricedHistory,
@@ -304,24 +313,19 @@ impl Pool {
         if self.holds_its_weights(history) {
             return Ok((self.arbitraged_values(history, positions, windows, samples)?, None));
         }
-        let reserves = match self.settings.kind {
-            PoolKind::Rebalanced(kind) => self.rebalanced_reserves(kind, history, positions, windows, samples)?,
-            PoolKind::Weighted if self.settings.forgets_drift && self.settings.costs.are_none() => {
-                self.forgetful_reserves(history, positions, initial_reserves, windows, samples)
-            }
-            PoolKind::Weighted if self.settings.arbitrate => {
-                let constant = || initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate;
-                let fees = fees.unwrap_or_else(constant);
-                self.traded_reserves(history, positions, initial_reserves, fees, windows, samples)?
-            }
-            PoolKind::Weighted => {
-                let [batch, assets] = initial_reserves.dims();
-                initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets])
-            }
+        let reserves = if let PoolKind::Rebalanced(kind) = self.settings.kind {
+            self.rebalanced_reserves(kind, history, positions, windows, samples)?
+        } else if self.settings.forgets_drift && self.settings.costs.are_none() {
+            self.forgetful_reserves(history, positions, initial_reserves, windows, samples)
+        } else if self.settings.arbitrate {
+            let constant = || initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate;
+            let fees = fees.unwrap_or_else(constant);
+            self.traded_reserves(history, positions, initial_reserves, fees, windows, samples)?
+        } else {
+            let [batch, assets] = initial_reserves.dims();
+            initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets])
         };
-        let prices = history.prices_at(&reserves, windows, samples);
-        let values = (prices * reserves.clone()).sum_dim(2).squeeze_dim(2);
-        Ok((values, Some(reserves)))
+        Ok((worth(history, &reserves, windows, samples), Some(reserves)))
     }
 
     /// How the rows of a window lie in update intervals.
@@ -504,6 +508,12 @@ impl Pool {
         let drift: Tensor<2> = (weights * ratios.repeat_dim(0, sets)).sum_dim(2).squeeze_dim(2);
         pick(values, index.into_iter()) * drift
     }
+}
+
+/// Value `[sets * windows, samples]` of reserves `[sets * windows, samples, assets]`.
+fn worth(history: &PricedHistory, reserves: &Tensor<3>, windows: &Windows, samples: &[usize]) -> Tensor<2> {
+    let prices = history.prices_at(reserves, windows, samples);
+    (prices * reserves.clone()).sum_dim(2).squeeze_dim(2)
 }
 
 /// Moves a constant to the device of the parameters: from plain to autodiff where they are tracked.

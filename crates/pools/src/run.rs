@@ -1,5 +1,7 @@
 //! The result of running a pool.
 
+use std::ops::Range;
+
 use burn::tensor::{Tensor, TensorData};
 use gradpool_ops::interpolation::{Interpolation, PathLayout};
 use gradpool_strategy::{OutputKind, Windows};
@@ -15,6 +17,9 @@ pub struct PoolRun {
     /// Reserves, `[sets * windows, samples, assets]`: those of the last arbitrage; `None` for a pool that holds its weights,
     /// whose reserves follow from value and weights.
     pub reserves: Option<Tensor<3>>,
+    /// What fees earned the depositors up to each sample, `[sets * windows, samples]`, in USD; `None` for a pool that does not
+    /// count it.
+    pub fee_revenue: Option<Tensor<2>>,
     /// The sampled rows of the window.
     pub sample_rows: Vec<usize>,
     /// Coarse weights, `[sets * windows, ramps + 1, assets]`.
@@ -31,10 +36,24 @@ pub struct PoolRun {
     pub layout: PathLayout,
 }
 
+impl PoolRun {
+    /// What fees earned the depositors over some rows of the windows, `[batch]`, in USD; `None` for a pool that does not count
+    /// it, and where the last of the rows, or the row before the first, was not sampled.
+    pub fn fee_revenue_of(&self, rows: Range<usize>) -> Option<Tensor<1>> {
+        let revenue = self.fee_revenue.as_ref()?;
+        let upto = |row: usize| {
+            let sample = self.sample_rows.binary_search(&row).ok()?;
+            Some(revenue.clone().narrow(1, sample, 1).squeeze_dim::<1>(1))
+        };
+        let whole = upto(rows.end.checked_sub(1)?)?;
+        if rows.start == 0 { Some(whole) } else { Some(whole - upto(rows.start - 1)?) }
+    }
+}
+
 /// Everything about every row of a window, for output and checks: a step costs what it takes to write it down.
 #[derive(Clone, Debug)]
 pub struct DenseSeries {
-    /// Weights the pool was set to, `[batch, rows, assets]`; of a held basket its shares of value.
+    /// Weights the pool was set to, `[batch, rows, assets]`; of a held basket, and of a pool that has none, its shares of value.
     pub weights: Tensor<3>,
     /// Reserves, `[batch, rows, assets]`: those of the last arbitrage.
     pub reserves: Tensor<3>,
@@ -52,6 +71,11 @@ impl Pool {
     pub fn dense_series(&self, history: &PricedHistory, run: &PoolRun) -> DenseSeries {
         let rows = run.windows.rows;
         assert_eq!(run.sample_rows.len(), rows, "dense series need a run that sampled every row");
+        if let Some(reserves) = run.reserves.as_ref().filter(|_| self.settings().kind.has_no_weights()) {
+            let prices = history.prices_at(reserves, &run.windows, &run.sample_rows);
+            let weights = reserves.clone() * prices.clone() / run.values.clone().unsqueeze_dim::<3>(2);
+            return DenseSeries { weights, reserves: reserves.clone(), prices, values: run.values.clone() };
+        }
         let weights = gradpool_ops::interpolate(run.positions.clone(), &PathLayout { stride: 1, ..run.layout });
         let prices = history.prices_at(&weights, &run.windows, &run.sample_rows);
         let reserves = if let Some(reserves) = &run.reserves {

@@ -1,9 +1,11 @@
 //! Settings of a pool around its strategy.
 
 use gradpool_ops::Costs;
+use gradpool_ops::curves::{Eclp, FmAmm};
 use serde::{Deserialize, Serialize};
 
 use crate::error::PoolError;
+use crate::kinds::ReclammPool;
 use crate::kinds::rebalanced::Rebalanced;
 
 /// How the value of a pool is computed. The numbers agree (relative 1e-12); the cost differs.
@@ -20,12 +22,18 @@ pub enum Valuation {
 }
 
 /// How a pool turns weights and prices into reserves.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolKind {
     /// A weighted (geometric-mean) pool that arbitrageurs hold at its weights (spec 04 sec. 4.2, 4.4).
     #[default]
     Weighted,
+    /// CoW's FM-AMM of two assets (spec 04 sec. 4.8.4).
+    Cow(FmAmm),
+    /// Gyroscope's E-CLP of two assets (spec 04 sec. 4.8.5).
+    Gyroscope(Eclp),
+    /// Balancer's reCLAMM of two assets (spec 04 sec. 4.8.6).
+    Reclamm(ReclammPool),
     /// A portfolio that is set to its weights on a market (spec 04 sec. 4.8.3, 4.8.7).
     Rebalanced(Rebalanced),
 }
@@ -101,6 +109,7 @@ impl PoolSettings {
         match self.kind {
             PoolKind::Weighted => self.arbitrate && !self.rests_with_weights && self.costs.are_none(),
             PoolKind::Rebalanced(kind) => kind.always_rebalances(),
+            PoolKind::Cow(_) | PoolKind::Gyroscope(_) | PoolKind::Reclamm(_) => false,
         }
     }
 }

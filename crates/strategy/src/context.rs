@@ -1,6 +1,6 @@
 //! What a rule sees: parameters of all sets, settings, and the transforms that rules share (spec 01).
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::parameters::{INITIAL_WEIGHTS_LOGITS, ParameterSets};
 use crate::settings::{InitialWeights, StrategySettings};
@@ -35,6 +35,11 @@ impl<'a> RuleContext<'a> {
     #[expect(clippy::expect_used, reason = "checked parameter sets have at least one leaf")]
     pub fn device(&self) -> Device {
         self.parameters.leaves.values().next().expect("parameter sets have leaves").device()
+    }
+
+    /// Number type of the parameters.
+    pub fn dtype(&self) -> DType {
+        self.parameters.leaves.values().next().map_or(DType::F64, Tensor::dtype)
     }
 
     /// Number of parameter sets.
@@ -142,10 +147,8 @@ impl<'a> RuleContext<'a> {
             ("raw_pre_exp_scaling", power_of_two),
         ];
         let trained = if self.settings.pre_exponent_scaling { self.first_of(&forms) } else { None };
-        trained.unwrap_or_else(|| {
-            let dtype = self.parameters.leaves.values().next().map_or(burn::tensor::DType::F64, Tensor::dtype);
-            Tensor::full([self.sets(), self.settings.assets], 0.5, (&self.device(), dtype))
-        })
+        trained
+            .unwrap_or_else(|| Tensor::full([self.sets(), self.settings.assets], 0.5, (&self.device(), self.dtype())))
     }
 
     /// Amplitude of a mean-reverting channel, `[sets, assets]` (spec 01 sec. 1.6).
@@ -177,16 +180,21 @@ impl<'a> RuleContext<'a> {
         clip_straight_through(decay, 0.0, self.settings.maximum_decay())
     }
 
-    /// Initial weights `[sets, assets]`, without gradient unless they are trained (spec 01 sec. 1.7).
+    /// Initial weights `[sets, assets]`, without gradient unless they are trained (spec 01 sec. 1.7); equal ones for a rule
+    /// without them.
     pub fn initial_weights(&self) -> Tensor<2> {
-        let weights = match self.leaf(INITIAL_WEIGHTS_LOGITS) {
-            Some(logits) => burn::tensor::activation::softmax(logits, 1),
-            None => self.required("initial_weights"),
-        };
-        match self.settings.initial_weights {
+        let given = |weights: Tensor<2>| match self.settings.initial_weights {
             InitialWeights::Fixed => weights.detach(),
             InitialWeights::Learned => weights,
+        };
+        if let Some(logits) = self.leaf(INITIAL_WEIGHTS_LOGITS) {
+            return given(burn::tensor::activation::softmax(logits, 1));
         }
+        if let Some(weights) = self.leaf("initial_weights") {
+            return given(weights);
+        }
+        let assets = self.settings.assets;
+        Tensor::full([self.sets(), assets], 1.0 / assets as f64, (&self.device(), self.dtype()))
     }
 
     /// Mean-removing normalisation (spec 02 sec. 2.5): `k_i (x_i - sum_j k_j x_j / sum_j k_j)`, so that the changes of a

@@ -56,7 +56,7 @@ impl Default for InitialSettings {
 }
 
 impl InitialSettings {
-    /// The canonical parameter set of `rule`, initial weights and leaves of bounds included.
+    /// The canonical parameter set of `rule`, initial weights (where it has any) and leaves of bounds included.
     ///
     /// # Errors
     /// [`StrategyError::Setting`] if a memory or gain is not positive, [`StrategyError::LeafLength`] if a list has neither
@@ -92,7 +92,9 @@ impl InitialSettings {
             }
         }
         let mut values = rule.initial_values(self, settings);
-        values.leaves.insert(INITIAL_WEIGHTS_LOGITS.to_owned(), repeated(&self.weights_logits, settings.assets));
+        if !rule.initial_leaves().is_empty() {
+            values.leaves.insert(INITIAL_WEIGHTS_LOGITS.to_owned(), repeated(&self.weights_logits, settings.assets));
+        }
         if let Some(bounds) = settings.bounds.as_ref().filter(|_| settings.has_bound_leaves()) {
             values.leaves.extend(bound_leaves(bounds).leaves);
         }

@@ -106,8 +106,14 @@ pub trait Rule: Debug + Send + Sync {
     /// One sentence on what the rule does.
     fn summary(&self) -> &str;
 
-    /// The parameter table, without the initial weights, which every rule has.
+    /// The parameter table, without the initial weights.
     fn leaves(&self) -> Vec<LeafSpec>;
+
+    /// The initial weights' part of the parameter table; empty for a rule of a pool that begins at other things than
+    /// weights.
+    fn initial_leaves(&self) -> &'static [LeafSpec] {
+        INITIAL_LEAVES
+    }
 
     /// What an output row is.
     fn output_kind(&self) -> OutputKind {
@@ -153,7 +159,7 @@ pub trait Rule: Debug + Send + Sync {
     }
 }
 
-/// The initial weights, which every rule takes in one of two forms (spec 01 sec. 1.7).
+/// The initial weights, which rules take in one of two forms (spec 01 sec. 1.7).
 pub const INITIAL_LEAVES: &[LeafSpec] = &[
     LeafSpec::one_of("initial_weights", INITIAL_WEIGHTS_LOGITS, "initial weights = softmax", (-10.0, 10.0)),
     LeafSpec::one_of("initial_weights", "initial_weights", "initial weights as given", (0.0, 1.0)),
@@ -164,20 +170,22 @@ pub fn is_initial(leaf: &str) -> bool {
     INITIAL_LEAVES.iter().any(|spec| spec.name == leaf)
 }
 
-/// Checks that `values` has the leaves of the table and the initial weights, no others, of the right length, finite.
+/// Checks that `values` has the leaves of the table and the rule's initial weights, no others, of the right length, finite.
 ///
 /// # Errors
 /// The first violation, naming the leaf.
 pub fn check_values(
-    rule: &str,
+    rule: &dyn Rule,
     table: &[LeafSpec],
     values: &ParameterValues,
     set: usize,
     assets: usize,
 ) -> Result<(), StrategyError> {
-    let names = || table.iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name.as_ref()).collect::<Vec<_>>().join(", ");
+    let initial = rule.initial_leaves();
+    let rule = rule.name();
+    let names = || table.iter().chain(initial).map(|leaf| leaf.name.as_ref()).collect::<Vec<_>>().join(", ");
     for (leaf, values) in &values.leaves {
-        let Some(spec) = table.iter().chain(INITIAL_LEAVES).find(|spec| spec.name == *leaf) else {
+        let Some(spec) = table.iter().chain(initial).find(|spec| spec.name == *leaf) else {
             return Err(StrategyError::UnknownLeaf { leaf: leaf.clone(), rule: rule.to_owned(), known: names() });
         };
         let shape = if is_initial(leaf) { LeafShape::Values(assets) } else { spec.shape };
@@ -186,10 +194,10 @@ pub fn check_values(
             return Err(StrategyError::LeafLength { leaf: leaf.clone(), found: values.len(), expected });
         }
     }
-    for group in table.iter().chain(INITIAL_LEAVES).filter_map(|leaf| leaf.group.as_ref()) {
+    for group in table.iter().chain(initial).filter_map(|leaf| leaf.group.as_ref()) {
         let members: Vec<&str> = table
             .iter()
-            .chain(INITIAL_LEAVES)
+            .chain(initial)
             .filter(|leaf| leaf.group.as_ref() == Some(group))
             .map(|leaf| leaf.name.as_ref())
             .collect();
@@ -221,7 +229,8 @@ mod tests {
         let check = |leaves: &[(&str, usize)]| {
             let leaves = leaves.iter().map(|(leaf, width)| ((*leaf).to_owned(), vec![1.0; *width])).collect();
             let table = MinVariance::default().leaves();
-            check_values("min_variance", &table, &ParameterValues { leaves }, 0, 3).map_err(|error| error.to_string())
+            let rule = MinVariance::default();
+            check_values(&rule, &table, &ParameterValues { leaves }, 0, 3).map_err(|error| error.to_string())
         };
         let both = [("memory_days_1", 3), ("memory_days_2", 1), ("initial_weights_logits", 3)];
         assert_eq!(check(&both), Ok(()));

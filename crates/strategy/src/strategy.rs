@@ -120,7 +120,7 @@ impl Strategy {
     /// # Errors
     /// The first missing, unknown, ill-sized or non-finite leaf.
     pub fn check(&self, values: &ParameterValues) -> Result<(), StrategyError> {
-        check_values(self.rule.name(), &self.leaves(), values, 0, self.settings.assets)
+        check_values(self.rule(), &self.leaves(), values, 0, self.settings.assets)
     }
 
     /// Rows 0, c, 2c, ... of a row-major table `[rows, assets]`, as `[1, N, assets]`, `c` being the update interval.

@@ -8,7 +8,6 @@ use gradpool_market::{MarketError, Periods, PriceTable, SpreadTable, SupplyTable
 use gradpool_metrics::{Calendar, Metric, MetricError, MetricValue, SeriesInputs, evaluate_all, turnover};
 use gradpool_pools::{Pool, PoolError, PoolRun, PricedHistory, RowInputs};
 use gradpool_strategy::bounds::BOUND_LEAVES;
-use gradpool_strategy::rule::INITIAL_LEAVES;
 use gradpool_strategy::{ParameterSets, Windows};
 use thiserror::Error;
 
@@ -168,7 +167,7 @@ impl Experiment {
             initial_reserves: run.initial_reserves.clone(),
             first_prices: run.first_prices.clone(),
             last_prices: run.last_prices.clone(),
-            fee_revenue: None,
+            fee_revenue: run.fee_revenue_of(0..run.windows.rows),
         }
     }
 
@@ -260,6 +259,8 @@ impl Experiment {
         for rows in periods {
             let offset = rows.start - first;
             samples.push(offset - offset % stride);
+            // What was earned before the period is subtracted.
+            samples.extend(offset.checked_sub(1).filter(|_| self.pool.settings().kind.counts_fee_revenue()));
             let wanted = Metric::sampling_of(metrics, &self.calendar, rows.len()).into_rows(rows.len());
             samples.extend(wanted.into_iter().map(|row| row + offset));
         }
@@ -294,7 +295,7 @@ impl Experiment {
             initial_reserves: self.pool.reserves_at(&self.history, run, rows.start),
             first_prices: prices_at(rows.start),
             last_prices: prices_at(rows.end - 1),
-            fee_revenue: None,
+            fee_revenue: run.fee_revenue_of(rows),
         }
     }
 }
@@ -303,7 +304,7 @@ impl Objective for Experiment {
     fn frozen_leaves(&self) -> Vec<String> {
         let strategy = self.pool.strategy();
         let leaves = strategy.leaves();
-        let names = leaves.iter().chain(INITIAL_LEAVES).map(|leaf| leaf.name.to_string());
+        let names = leaves.iter().chain(strategy.rule().initial_leaves()).map(|leaf| leaf.name.to_string());
         names.filter(|leaf| strategy.is_frozen(leaf)).collect()
     }
 

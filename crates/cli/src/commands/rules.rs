@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use clap::Args;
-use gradpool_strategy::rule::INITIAL_LEAVES;
 use gradpool_strategy::rules::{self, Covariance, RuleOptions};
 use gradpool_strategy::{InitialSettings, LeafShape, LeafSpec, OutputKind, Rule, StrategySettings};
 use serde::Serialize;
@@ -121,10 +120,10 @@ fn entry(rule: &Arc<dyn Rule>, full: &dyn Rule) -> anyhow::Result<RuleEntry> {
     let assets = ASSETS.map(str::to_owned);
     let settings = StrategySettings::daily(assets.len(), 1440.0);
     let start = InitialSettings::default().values(full, &settings)?;
-    let start = LeafTable::new(&full.leaves(), 1, &assets).nest(&start);
-    let own = rule.leaves();
-    let all: Vec<LeafSpec> = full.leaves().into_iter().chain(INITIAL_LEAVES.iter().cloned()).collect();
-    let is_new = |leaf: &LeafSpec| own.iter().chain(INITIAL_LEAVES).all(|known| known.name != leaf.name);
+    let own = [rule.leaves().as_slice(), rule.initial_leaves()].concat();
+    let all: Vec<LeafSpec> = [full.leaves().as_slice(), full.initial_leaves()].concat();
+    let start = LeafTable::new(&all, 1, &assets).nest(&start);
+    let is_new = |leaf: &LeafSpec| own.iter().all(|known| known.name != leaf.name);
     let parameter = |leaf: &LeafSpec| ParameterEntry {
         name: leaf.name.to_string(),
         shape: shape(leaf.shape),
@@ -183,7 +182,11 @@ fn overview(entries: &[RuleEntry]) -> Vec<String> {
 }
 
 fn details(entry: &RuleEntry) -> Vec<String> {
-    let output = if entry.output == "change" { "changes of weights" } else { "weights to move toward" };
+    let output = match entry.output {
+        "change" => "changes of weights",
+        "constant" => "none: nothing moves the weights, if the pool has any",
+        _ => "weights to move toward",
+    };
     let data = if entry.needs_market_caps { "prices and market capitalisation (`data.market_caps`)" } else { "prices" };
     let mut lines = vec![
         format!("{}: {}", entry.name, entry.summary),

@@ -4,6 +4,7 @@
 //! what would be valid, and suggest the nearest valid key.
 
 mod check;
+mod curves;
 mod data;
 mod error;
 mod initial;
@@ -23,6 +24,7 @@ mod train;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use curves::{CowSection, GyroscopeSection, ParameterForm, ReclammInterpolation, ReclammSection, ReclammState};
 pub use data::DataSection;
 pub use error::ConfigError;
 pub use initial::InitialSection;

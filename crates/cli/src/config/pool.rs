@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::InputsSection;
+use super::curves::{CowSection, GyroscopeSection, ReclammSection};
 
 /// The rule whose parts are in `pool.blend`.
 pub(crate) const COMPOSITE: &str = "composite";
@@ -92,6 +93,12 @@ pub struct PoolSection {
     /// Limits of the weights per asset.
     #[serde(skip_serializing_if = "WeightBounds::is_absent")]
     pub bounds: WeightBounds,
+    /// Rule "cow": a CoW pool (FM-AMM) of two assets.
+    pub cow: CowSection,
+    /// Rule "gyroscope": a Gyroscope E-CLP of two assets.
+    pub gyroscope: GyroscopeSection,
+    /// Rule "reclamm": a Balancer reCLAMM of two assets.
+    pub reclamm: ReclammSection,
     /// Defects of the reference system to reproduce, for comparison with it only.
     pub compat: PoolCompat,
 }
@@ -132,6 +139,9 @@ impl Default for PoolSection {
             initial_weights: None,
             inputs: InputsSection::default(),
             bounds: WeightBounds::default(),
+            cow: CowSection::default(),
+            gyroscope: GyroscopeSection::default(),
+            reclamm: ReclammSection::default(),
             compat: PoolCompat::default(),
         }
     }
@@ -367,6 +377,8 @@ pub struct PoolCompat {
     pub scalar_gain_offset: bool,
     /// The rule min_variance sees one update into the future (T2.1).
     pub min_variance_lookahead: bool,
+    /// A gyroscope pool with fees decides whether a trade pays by the ratio of its reserves, not by its price (T4.9).
+    pub eclp_band_of_reserves: bool,
     /// A hodling index without costs forgets what prices did while it rested (T4.7).
     pub hodling_forgets_drift: bool,
     /// Where costs change from row to row, noise traders' income is not lessened by the protocol's share, and the protocol

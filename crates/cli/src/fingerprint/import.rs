@@ -8,9 +8,9 @@ use super::group::{Group, shortened};
 use super::report::{DeadKey, ImportReport, Unsupported};
 use super::{keys, training};
 use crate::config::{
-    Benchmark, BoundsForm, ConfigError, DataSection, EnsembleMethod, EnsembleSection, InitialSection, InitialWeights,
-    Interpolation, PerAsset, PeriodSection, Place, PoolSection, RunConfig, TimeText, Valuation, WeightBounds,
-    WeightPath,
+    Benchmark, BoundsForm, ConfigError, CowSection, DataSection, EnsembleMethod, EnsembleSection, GyroscopeSection,
+    InitialSection, InitialWeights, Interpolation, PerAsset, PeriodSection, Place, PoolSection, ReclammInterpolation,
+    ReclammSection, RunConfig, TimeText, Valuation, WeightBounds, WeightPath,
 };
 use crate::kind::INDEX_FUND;
 
@@ -248,8 +248,58 @@ fn pool(
         // No gradient reaches them there.
         initial_weights: Some(InitialWeights::Fixed),
         ensemble: ensemble(group, rule, report)?,
+        cow: CowSection {
+            arbitrage_quality: if rule.base() == "cow" { group.number("arb_quality", 1.0)? } else { 1.0 },
+        },
+        gyroscope: if rule.base() == "gyroscope" { gyroscope(group)? } else { GyroscopeSection::default() },
+        reclamm: if rule.base() == "reclamm" { reclamm(group, report)? } else { ReclammSection::default() },
         bounds: if rule.is_any_of(&["bounded"]) { bounds(group, tokens)? } else { WeightBounds::default() },
         ..PoolSection::default()
+    })
+}
+
+fn gyroscope(group: &Group<'_>) -> Result<GyroscopeSection, ConfigError> {
+    Ok(GyroscopeSection {
+        numeraire: group.optional_text("numeraire")?,
+        phi: group.optional_number("rotation_angle")?,
+        alpha: group.optional_number("alpha")?,
+        beta: group.optional_number("beta")?,
+        lam: group.optional_number("lam")?,
+        ..GyroscopeSection::default()
+    })
+}
+
+fn reclamm(group: &Group<'_>, report: &mut ImportReport) -> Result<ReclammSection, ConfigError> {
+    let interpolations = [
+        ("geometric", ReclammInterpolation::Geometric),
+        ("constant_arc_length", ReclammInterpolation::ConstantArcLength),
+    ];
+    if group.has("reclamm_initial_state") {
+        let available = "the reserves of `pool.reclamm.state` in a configuration of this program";
+        unsupported(group, "reclamm_initial_state", available, report);
+    }
+    let interpolation =
+        group.choice("reclamm_interpolation_method", ReclammInterpolation::Geometric, &interpolations)?;
+    let constant = interpolation == ReclammInterpolation::ConstantArcLength;
+    let learns = group.boolean("reclamm_learn_arc_length_speed", false)? && constant;
+    let started = group.optional_number("initial_arc_length_speed")?.filter(|_| learns);
+    // A speed that is not above zero means the geometric shift there.
+    let configured = group.optional_number("reclamm_arc_length_speed")?.filter(|_| constant);
+    let still = configured.is_some_and(|speed| speed <= 0.0) && !learns;
+    let exponent = group.optional_number("initial_shift_exponent")?;
+    let base = group.number("initial_daily_price_shift_base", 1.0 - 1.0 / 124_000.0)?;
+    let uses_exponent = group.boolean("reclamm_use_shift_exponent", false)?;
+    Ok(ReclammSection {
+        interpolation: if still { ReclammInterpolation::Geometric } else { interpolation },
+        arc_length_speed: if learns { started } else { configured.filter(|_| !still) },
+        learn_arc_length_speed: learns,
+        learn_fees: group.boolean("reclamm_learn_fees", false)?,
+        centeredness_scaling: group.boolean("reclamm_centeredness_scaling", false)?,
+        price_ratio: group.number("initial_price_ratio", 4.0)?,
+        centeredness_margin: group.number("initial_centeredness_margin", 0.2)?,
+        shift_exponent: uses_exponent.then(|| exponent.unwrap_or(1.0)),
+        daily_price_shift_base: (!uses_exponent).then_some(base),
+        ..ReclammSection::default()
     })
 }
 

@@ -81,8 +81,9 @@ impl HumanUnits {
                 groups.push(group);
             }
         }
-        let starts_at_target = parts.rule()?.output_kind() == OutputKind::Target;
-        let pool = pool_group(values, settings, starts_at_target)?;
+        let rule = parts.rule()?;
+        let starts_at_weights = rule.output_kind() != OutputKind::Target && !rule.initial_leaves().is_empty();
+        let pool = pool_group(values, settings, starts_at_weights)?;
         match groups.as_mut_slice() {
             [only] if only.component.is_none() && only.member.is_none() => {
                 only.per_asset.extend(pool.per_asset);
@@ -194,14 +195,14 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
-/// What belongs to the pool: first weights unless it starts at a target, and bounds where they are parameters.
+/// What belongs to the pool: first weights if it starts at any, and bounds where they are parameters.
 fn pool_group(
     values: &ParameterValues,
     settings: &StrategySettings,
-    starts_at_target: bool,
+    starts_at_weights: bool,
 ) -> Result<Group, StrategyError> {
     let mut per_asset = Vec::new();
-    if !starts_at_target {
+    if starts_at_weights {
         let weights = initial_weights(values, settings.assets);
         per_asset.push(Quantity::new("initial_weight", "initial weight", 4, weights));
     }

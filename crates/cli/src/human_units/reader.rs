@@ -2,9 +2,11 @@
 
 use burn::tensor::{DType, Tensor};
 use gradpool_strategy::combinations::MIXTURE_LOGITS;
+use gradpool_strategy::rules::gyroscope::{self, GYROSCOPE};
+use gradpool_strategy::rules::reclamm::{RECLAMM, ReclammParameters};
 use gradpool_strategy::transforms::logistic;
 use gradpool_strategy::{
-    LeafShape, LeafSpec, OutputKind, ParameterValues, Rule, RuleContext, StrategyError, StrategySettings,
+    LeafShape, LeafSpec, OutputKind, ParameterSets, ParameterValues, Rule, RuleContext, StrategyError, StrategySettings,
 };
 
 use super::{Group, Quantity, numbers, sets};
@@ -51,6 +53,9 @@ impl Reader<'_> {
         }
         let sets = sets(self.values)?;
         let context = RuleContext::new(&sets, self.settings);
+        if let Some(once) = curve(self.rule.name(), &sets) {
+            return Ok(Group { once, ..Group::default() });
+        }
         let mut group = Group { per_asset: self.memories(&context), ..Group::default() };
         group.per_asset.extend(self.strengths(&context));
         if let Some(logit) = sets.leaf("logit_shrinkage") {
@@ -70,6 +75,9 @@ impl Reader<'_> {
 
     /// Whether a leaf is shown by what it means.
     pub(super) fn understands(&self, spec: &LeafSpec) -> bool {
+        if matches!(self.rule.name(), GYROSCOPE | RECLAMM) {
+            return true;
+        }
         let rows_of_channels = spec.name == "logit_lamb" && self.has_channels();
         let shape_fits = spec.shape == LeafShape::PerAsset || spec.name == "logit_shrinkage" || rows_of_channels;
         shape_fits && UNDERSTOOD.contains(&spec.name.as_ref())
@@ -157,5 +165,30 @@ impl Reader<'_> {
             push("scaling", "scaling", context.pre_exponent_scale());
         }
         found
+    }
+}
+
+/// The parameters of a pool with a curve of its own, if the rule is one's.
+fn curve(rule: &str, sets: &ParameterSets) -> Option<Vec<Quantity>> {
+    let named = |names: &[(&str, usize)], values: Vec<f64>| -> Vec<Quantity> {
+        let quantity = |(value, (name, digits)): (f64, &(&str, usize))| Quantity::new(name, name, *digits, vec![value]);
+        values.into_iter().zip(names).map(quantity).collect()
+    };
+    match rule {
+        GYROSCOPE => {
+            let names = [("phi", 6), ("alpha", 4), ("beta", 4), ("lam", 4)];
+            Some(named(&names, numbers(gyroscope::parameters(sets))))
+        }
+        RECLAMM => {
+            let given = ReclammParameters::of(sets);
+            let shift = if given.shift_is_exponent { ("shift_exponent", 4) } else { ("daily_price_shift_base", 9) };
+            let mut found = named(&[("price_ratio", 4), ("centeredness_margin", 4), shift], numbers(given.curve));
+            let optional = [("arc_length_speed", 8, given.arc_length_speed), ("fees", 6, given.fee_rate)];
+            for (name, digits, value) in optional {
+                found.extend(value.map(|value| Quantity::new(name, name, digits, numbers(value))));
+            }
+            Some(found)
+        }
+        _ => None,
     }
 }

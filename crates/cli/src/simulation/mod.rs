@@ -53,12 +53,14 @@ pub struct Simulation<'a> {
 /// Weights, reserves and value at every row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Simulated {
-    /// `[rows, assets]`, row-major.
+    /// `[rows, assets]`, row-major: value shares for a pool without weights.
     pub weights: Vec<f64>,
     /// `[rows, assets]`, row-major: what the last arbitrage left.
     pub reserves: Vec<f64>,
     /// In USD, `[rows]`.
     pub values: Vec<f64>,
+    /// What fees earned the depositors, in USD, where the pool counts it.
+    pub fee_revenue: Option<f64>,
 }
 
 impl<'a> Simulation<'a> {
@@ -150,13 +152,16 @@ impl<'a> Simulation<'a> {
         let samples: Vec<usize> = (0..self.rows()).collect();
         let history = self.setup.experiment.history();
         let run = self.pool_computed_by(way)?.run(history, &self.parameters()?, &self.windows(), &samples)?;
-        let weights = to_host(interpolate(run.positions, &PathLayout { stride: 1, ..run.layout }))?;
+        let fee_revenue = run.fee_revenue.map(to_host).transpose()?.and_then(|revenue| revenue.last().copied());
         let values = to_host(run.values)?;
-        let reserves = match run.reserves {
-            Some(reserves) => to_host(reserves)?,
-            None => self.reserves_of_weights(&weights, &values),
-        };
-        Ok(Simulated { weights, reserves, values })
+        let reserves = run.reserves.map(to_host).transpose()?;
+        if let Some(reserves) = self.without_weights(reserves.as_ref()) {
+            let weights = self.value_shares(reserves, &values);
+            return Ok(Simulated { weights, reserves: reserves.clone(), values, fee_revenue });
+        }
+        let weights = to_host(interpolate(run.positions, &PathLayout { stride: 1, ..run.layout }))?;
+        let reserves = reserves.unwrap_or_else(|| self.reserves_of_weights(&weights, &values));
+        Ok(Simulated { weights, reserves, values, fee_revenue })
     }
 
     fn pool_computed_by(&self, way: ComputedBy) -> anyhow::Result<Pool> {
@@ -180,6 +185,18 @@ impl<'a> Simulation<'a> {
         reserves
     }
 
+    /// The reserves of a pool that has no weights.
+    fn without_weights<'r>(&self, reserves: Option<&'r Vec<f64>>) -> Option<&'r Vec<f64>> {
+        reserves.filter(|_| self.setup.experiment.pool().settings().kind.has_no_weights())
+    }
+
+    /// Shares of the assets in the value, `[rows, assets]`.
+    fn value_shares(&self, reserves: &[f64], values: &[f64]) -> Vec<f64> {
+        let assets = self.setup.strategy().settings().assets;
+        let worth = reserves.iter().zip(self.prices()).map(|(reserve, price)| reserve * price);
+        worth.enumerate().map(|(index, worth)| worth / values[index / assets]).collect()
+    }
+
     /// Metrics of the simulated values, in `f64` on the host.
     ///
     /// # Errors
@@ -199,7 +216,7 @@ impl<'a> Simulation<'a> {
             initial_reserves: line(&reserves[..assets]),
             first_prices: line(&prices[..assets]),
             last_prices: line(&prices[prices.len() - assets..]),
-            fee_revenue: None,
+            fee_revenue: simulated.fee_revenue.map(|revenue| line(&[revenue]).squeeze_dim(1)),
         };
         Ok(evaluate_all(metrics, &inputs)?.pop().unwrap_or_default())
     }

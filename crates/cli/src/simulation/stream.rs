@@ -3,6 +3,8 @@
 
 use gradpool_pools::PoolKind;
 
+use gradpool_ops::curves::CurveWalk;
+
 use super::{Simulated, Simulation};
 
 impl Simulation<'_> {
@@ -27,19 +29,43 @@ impl Simulation<'_> {
             let stride = settings.arbitrage_interval_rows;
             let values = values(&weights, self.prices(), assets, stride, settings.initial_value);
             let reserves = self.reserves_of_weights(&weights, &values);
-            return Ok(Simulated { weights, reserves, values });
+            return Ok(Simulated { weights, reserves, values, fee_revenue: None });
+        }
+        let pool = self.setup.experiment.pool();
+        if let Some(mut curve) = pool.curve_walk(self.setup.experiment.history(), self.values, self.rows.start)? {
+            let reserves = self.reserves_of_curve(&mut curve);
+            let settings = pool.settings();
+            let fee_revenue = settings.kind.counts_fee_revenue().then(|| curve.fee_revenue());
+            return Ok(Simulated { fee_revenue, ..self.with_values(weights, reserves) });
         }
         let (reserves, _) = self.trade(&weights, &fees)?;
         Ok(self.with_values(weights, reserves))
     }
 
-    fn with_values(&self, weights: Vec<f64>, reserves: Vec<f64>) -> Simulated {
+    /// Reserves at every row of a pool of two assets with a curve of its own.
+    fn reserves_of_curve(&self, pool: &mut CurveWalk) -> Vec<f64> {
+        let settings = self.setup.experiment.pool().settings();
+        let mut reserves = Vec::with_capacity(self.prices().len());
+        for (now, prices) in self.prices().chunks_exact(2).enumerate() {
+            if now % settings.arbitrage_interval_rows == 0 {
+                pool.visit(self.rows.start + now, [prices[0], prices[1]]);
+            }
+            reserves.extend(pool.reserves());
+        }
+        reserves
+    }
+
+    fn with_values(&self, mut weights: Vec<f64>, reserves: Vec<f64>) -> Simulated {
         let assets = self.setup.strategy().settings().assets;
         let worth = |(reserves, prices): (&[f64], &[f64])| {
             reserves.iter().zip(prices).map(|(reserve, price)| reserve * price).sum::<f64>()
         };
-        let values = reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
-        Simulated { weights, reserves, values }
+        let values: Vec<f64> =
+            reserves.chunks_exact(assets).zip(self.prices().chunks_exact(assets)).map(worth).collect();
+        if let Some(reserves) = self.without_weights(Some(&reserves)) {
+            weights = self.value_shares(reserves, &values);
+        }
+        Simulated { weights, reserves, values, fee_revenue: None }
     }
 }
 

@@ -129,7 +129,7 @@ impl Pool {
                 let fee = kind.streaming_fee(self.strategy().settings(), settings.arbitrage_interval_rows);
                 settings.initial_value * (1.0 - fee)
             }
-            PoolKind::Weighted => settings.initial_value,
+            _ => settings.initial_value,
         }
     }
 

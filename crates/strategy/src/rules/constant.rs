@@ -23,6 +23,8 @@ impl Constant {
     pub const BALANCER: Self = Self { name: "balancer", summary: "keeps its initial weights" };
     /// A basket that is bought and held (spec 04 sec. 4.8.1).
     pub const HODL: Self = Self { name: "hodl", summary: "holds its initial basket; nobody trades" };
+    /// A CoW pool (spec 04 sec. 4.8.4).
+    pub const COW: Self = Self { name: "cow", summary: "a CoW pool (FM-AMM) of two assets with constant weights" };
 }
 
 impl Rule for Constant {
@@ -56,11 +58,18 @@ impl Rule for Constant {
     }
 
     fn check_settings(&self, settings: &StrategySettings) -> Result<(), StrategyError> {
+        Self::refuse_bounds(self.name, settings)
+    }
+}
+
+impl Constant {
+    /// Weights that do not move have no bounds.
+    pub(super) fn refuse_bounds(rule: &str, settings: &StrategySettings) -> Result<(), StrategyError> {
         match settings.bounds {
             Some(_) => Err(StrategyError::Setting {
                 key: "bounds".into(),
                 value: "given".into(),
-                valid: format!("absent: the weights of {:?} do not move", self.name),
+                valid: format!("absent: the weights of {rule:?} do not move"),
             }),
             None => Ok(()),
         }

@@ -8,21 +8,27 @@ use crate::error::StrategyError;
 use crate::rule::Rule;
 
 mod constant;
+mod curve;
 mod difference_momentum;
+pub mod gyroscope;
 mod index_market_cap;
 mod leaves;
 mod mean_reversion_channel;
 mod min_variance;
 mod momentum;
 mod power_channel;
+pub mod reclamm;
 
 pub use constant::Constant;
+pub use curve::CurveRule;
 pub use difference_momentum::DifferenceMomentum;
+pub use gyroscope::GyroscopeStart;
 pub use index_market_cap::{IndexMarketCap, IndexVariant};
 pub use mean_reversion_channel::{MeanReversionChannel, TripleThreat};
 pub use min_variance::{Covariance, MinVariance};
 pub use momentum::{AntiMomentum, Momentum};
 pub use power_channel::PowerChannel;
+pub use reclamm::ReclammStart;
 
 /// What some rules are told besides their parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +38,10 @@ pub struct RuleOptions {
     pub covariance: Covariance,
     /// `index_market_cap`: largest target weight of an asset.
     pub largest_index_weight: Option<f64>,
+    /// `gyroscope`: where training starts.
+    pub gyroscope: GyroscopeStart,
+    /// `reclamm`: where training starts.
+    pub reclamm: ReclammStart,
 }
 
 /// Rules of the user's own, by [`register`].
@@ -55,6 +65,9 @@ pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
         index(IndexVariant::Fund),
         Arc::new(Constant::BALANCER),
         Arc::new(Constant::HODL),
+        Arc::new(Constant::COW),
+        Arc::new(gyroscope::rule(&options.gyroscope)),
+        Arc::new(reclamm::rule(&options.reclamm)),
     ]
 }
 

@@ -10,6 +10,7 @@ use crate::EXIT_DONE;
 use crate::config::ResolvedConfig;
 use crate::config::pool::COMPOSITE;
 use crate::describe::{self, number, table};
+use crate::kind::has_a_curve;
 use crate::output::{Hinted, Output};
 use crate::periods;
 use crate::rule::needs_market_caps;
@@ -20,7 +21,7 @@ use crate::simulation::{ComputedBy, Simulation};
 #[derive(Serialize)]
 struct AllRules {
     rules: Map<String, Value>,
-    /// Rules without data, with the reason.
+    /// Rules that cannot run in this pool, with the reason.
     skipped: Map<String, Value>,
     agree: bool,
 }
@@ -40,16 +41,18 @@ pub(super) fn run(config: &ResolvedConfig, tolerance: f64, output: &mut Output<'
     for name in names {
         let of_rule = config.with_rule(&name);
         let (prices, periods) = loaded.clone();
-        let setup = match Setup::for_simulation_of(&of_rule, prices, periods) {
-            Ok(setup) => setup,
-            Err(error) if needs_market_caps(&of_rule.pool)? => {
+        let prepared = Setup::for_simulation_of(&of_rule, prices, periods)
+            .and_then(|setup| Ok((setup.initial_values(&of_rule)?.swap_remove(0), setup)));
+        let (values, setup) = match prepared {
+            Ok(prepared) => prepared,
+            // It needs circulating supplies, another number of assets, or a starting point.
+            Err(error) if has_a_curve(&name) || needs_market_caps(&of_rule.pool)? => {
                 skipped.push((name, format!("{error:#}")));
                 continue;
             }
             Err(error) => return Err(error.context(format!("the rule {name:?} cannot run in this pool"))),
         };
         describe::warn_of_start(&setup, &of_rule, output);
-        let values = setup.initial_values(&of_rule)?.swap_remove(0);
         let simulation = Simulation::new(&setup, &values, setup.simulated_rows(&of_rule))?;
         found.push((name, outcomes(&simulation)?));
         if first.is_none() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gradpool_metrics::Metric;
+use gradpool_strategy::rules::reclamm::FEE_LEAVES;
 use gradpool_strategy::{ParameterSets, ParameterValues};
 use gradpool_trainer::Deposit;
 
@@ -105,6 +106,11 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
                 Some(rate) => (format!("{name}, {}", describe::fee(*rate)), config.with_fee_rate(*rate)),
             };
             let candidate = candidate(name, &parameters, config, arguments.on.as_ref())?;
+            if rate.is_some() && FEE_LEAVES.iter().any(|leaf| candidate.values.leaf(leaf).is_some()) {
+                let problem =
+                    format!("`--fee` has no effect on {}, whose fee is one of its parameters", source.display());
+                return Err(Hinted::new(problem, "leave out `--fee`").into());
+            }
             if candidates.is_empty() {
                 warn_of_prices(&candidate.setup, output);
             }

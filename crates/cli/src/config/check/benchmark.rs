@@ -2,7 +2,7 @@
 
 use super::super::{Benchmark, RunConfig};
 use super::{Checked, Checker};
-use crate::kind::{HODL, INDEX_FUND};
+use crate::kind::{self, HODL, INDEX_FUND};
 
 impl Checker<'_> {
     pub(super) fn benchmark(&self, config: &RunConfig) -> Checked {
@@ -24,6 +24,10 @@ impl Checker<'_> {
             }
             Some(benchmark) if pool.rule == HODL => {
                 let available = "every rule but \"hodl\", whose weights follow prices";
+                return self.not_available("pool.benchmark", format!("{:?}", benchmark.name()), available);
+            }
+            Some(benchmark) if kind::has_a_curve(&pool.rule) => {
+                let available = "the rules of weighted pools";
                 return self.not_available("pool.benchmark", format!("{:?}", benchmark.name()), available);
             }
             Some(benchmark) => format!("pool.benchmark = {:?}", benchmark.name()),

@@ -1,6 +1,7 @@
 //! What a configuration must satisfy beyond the types of its keys.
 
 mod benchmark;
+mod curves;
 mod rule;
 mod training;
 
@@ -26,6 +27,7 @@ pub fn check(config: &RunConfig, places: &Places) -> Checked {
     checker.pool(config)?;
     checker.benchmark(config)?;
     checker.bounds(config)?;
+    checker.curves(config)?;
     checker.initial(config)?;
     checker.train(config)?;
     checker.learning_rate(config)?;

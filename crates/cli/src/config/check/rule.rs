@@ -6,10 +6,7 @@ use super::super::keys::nearest_name;
 use super::super::pool::COMPOSITE;
 use super::super::{BoundsForm, Covariance, RunConfig};
 use super::{Checked, Checker};
-use crate::kind::INDEX_FUND;
-
-/// Pools of spec 10 sec. 1.4 that are to come, so that their names are not called misspellings.
-const LATER: [&str; 3] = ["cow", "gyroscope", "reclamm"];
+use crate::kind::{self, INDEX_FUND};
 
 const MIN_VARIANCE: &[&str] = &["min_variance"];
 const INDICES: &[&str] = &["index_market_cap", "hodling_index_market_cap", INDEX_FUND];
@@ -38,9 +35,6 @@ impl Checker<'_> {
             return Ok(());
         }
         let available = format!("available rules: {}, {COMPOSITE}", known.join(", "));
-        if LATER.contains(&rule) {
-            return self.not_available(key, format!("{rule:?}"), available);
-        }
         if let Some((hook, _)) = rule.split_once("__") {
             let hint = match hook {
                 "bounded" => "give limits per asset in [pool.bounds]",
@@ -50,13 +44,13 @@ impl Checker<'_> {
             let problem = format!("is {rule:?}; prefixes belong to fingerprints");
             return self.refuse(key, problem, Some(format!("leave out \"{hook}__\" and {hint}")));
         }
-        let names = known.iter().map(String::as_str).chain(LATER).chain([COMPOSITE]);
+        let names = known.iter().map(String::as_str).chain([COMPOSITE]);
         let nearest = nearest_name(rule, names).map(|nearest| format!("did you mean {nearest:?}?"));
         self.refuse(key, format!("is {rule:?}; no rule has that name"), nearest.or(Some(available)))
     }
 
     /// An option that only one rule reads.
-    fn option_of(&self, key: &str, is_given: bool, rule: &str, readers: &[&str]) -> Checked {
+    pub(super) fn option_of(&self, key: &str, is_given: bool, rule: &str, readers: &[&str]) -> Checked {
         if !is_given || readers.contains(&rule) {
             return Ok(());
         }
@@ -89,6 +83,11 @@ impl Checker<'_> {
                 return self.refuse(&format!("{key}.rule"), "is a composite; a composite cannot be part of one", None);
             }
             self.rule_name(&format!("{key}.rule"), rule)?;
+            if kind::has_a_curve(rule) {
+                let problem =
+                    format!("is {rule:?}, a pool with a curve of its own; a composite blends rules of weighted pools");
+                return self.refuse(&format!("{key}.rule"), problem, None);
+            }
             let plain = |letter: char| letter.is_alphanumeric() || letter == '_';
             let fits = !name.is_empty() && name.chars().all(plain);
             self.require(fits, &format!("{key}.name"), format!("{name:?}"), "letters, digits and underscores")?;
