@@ -13,6 +13,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use gradpool_metrics::{Metric, MetricValue};
 use gradpool_pools::{Pool, PoolKind, PoolSettings};
+use gradpool_strategy::fees::FeeSettings;
 use gradpool_strategy::rules::Constant;
 use gradpool_strategy::{ParameterSets, ParameterValues, Strategy, StrategySettings, Windows};
 use gradpool_trainer::{Deposit, Experiment, TrainSettings};
@@ -154,8 +155,10 @@ impl<'a> Benchmarks<'a> {
 /// The pool of a setup with weights that never move.
 fn constant_weights(setup: &Setup, arbitrate: bool) -> anyhow::Result<Experiment> {
     let pool = setup.experiment.pool();
-    // Bounds belong to the judged pool: a held basket keeps none.
-    let settings = StrategySettings { bounds: None, ..setup.strategy().settings().clone() };
+    // Bounds and trained fees belong to the judged pool: a held basket has none, and constant weights trade at
+    // `pool.fee_rate`.
+    let settings =
+        StrategySettings { bounds: None, fee: FeeSettings::default(), ..setup.strategy().settings().clone() };
     let strategy = Strategy::new(Arc::new(Constant::BALANCER), settings)?;
     let pool = Pool::new(strategy, PoolSettings { kind: PoolKind::Weighted, arbitrate, ..pool.settings().clone() })?;
     let goal = setup.experiment.goal().clone();

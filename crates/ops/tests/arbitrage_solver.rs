@@ -13,8 +13,9 @@ use gradpool_ops::Costs;
 use gradpool_ops::arbitrage::{Arbitrageur, Meeting};
 use proptest::prelude::*;
 
-/// Profit and reserves after the best trade, in value; the pool has value shares `shares` and weights `weights`.
-fn solved(shares: &[f64], weights: &[f64], fee: f64) -> (f64, Vec<f64>) {
+/// Profit and reserves after the best trade, in value; the pool has value shares `shares` and weights `weights`. `None` where
+/// the solver does not reach 1e-10 itself.
+fn solved(shares: &[f64], weights: &[f64], fee: f64) -> Option<(f64, Vec<f64>)> {
     let assets = shares.len();
     let (out, into, logs) = (|i| i, |i: usize| assets + i, |i: usize| 2 * assets + i);
     let mut entries: Vec<(usize, usize, f64)> = Vec::new();
@@ -28,11 +29,17 @@ fn solved(shares: &[f64], weights: &[f64], fee: f64) -> (f64, Vec<f64>) {
     for i in 0..assets {
         let row = right.len();
         entries.push((row, logs(i), -1.0));
-        entries.push((row + 2, out(i), 1.0 / shares[i]));
-        entries.push((row + 2, into(i), (fee - 1.0) / shares[i]));
+        entries.push((row + 2, out(i), 1.0));
+        entries.push((row + 2, into(i), fee - 1.0));
         right.extend([0.0, 1.0, 1.0]);
     }
-    let profit: Vec<f64> = (0..3 * assets).map(|v| if v < assets { -1.0 } else { f64::from(v < 2 * assets) }).collect();
+    // What leaves and enters counts in shares of the token's own reserve.
+    let paid = |variable: usize| match variable / assets {
+        0 => -shares[variable],
+        1 => shares[variable - assets],
+        _ => 0.0,
+    };
+    let profit: Vec<f64> = (0..3 * assets).map(paid).collect();
     let (rows, columns, values): (Vec<_>, Vec<_>, Vec<_>) = {
         let (mut rows, mut columns, mut values) = (vec![], vec![], vec![]);
         for (row, column, value) in entries {
@@ -62,8 +69,9 @@ fn solved(shares: &[f64], weights: &[f64], fee: f64) -> (f64, Vec<f64>) {
         "{:?}: {shares:?} {weights:?} {fee}",
         solution.status
     );
-    let after = (0..assets).map(|i| shares[i] - solution.x[out(i)] + solution.x[into(i)]).collect();
-    (-solution.obj_val, after)
+    let after = (0..assets).map(|i| shares[i] * (1.0 - solution.x[out(i)] + solution.x[into(i)])).collect();
+    let reached = (solution.obj_val - solution.obj_val_dual).abs().max(solution.r_prim).max(solution.r_dual);
+    (reached < 1e-10).then_some((-solution.obj_val, after))
 }
 
 fn pools() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, f64)> {
@@ -86,7 +94,9 @@ proptest! {
         let mut pool = Arbitrageur::new(&Costs { fee_rate: fee, ..Costs::default() }, &shares).unwrap();
         let row = Meeting { weights_before: &weights, weights: &weights, prices: &prices, user_trades: &[] };
         pool.visit(&row);
-        let (profit, after) = solved(&shares, &weights, fee);
+        let solved = solved(&shares, &weights, fee);
+        prop_assume!(solved.is_some());
+        let (profit, after) = solved.unwrap_or_default();
         let found = pool.trading().arbitrage_loss_net;
         prop_assert!((found - profit).abs() < 1e-9, "profit {found} {profit}");
         for (found, after) in pool.reserves().iter().zip(&after) {

@@ -134,10 +134,7 @@ impl<R: Row<f64>> Pool<R> {
 
     #[inline]
     fn optimum(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms, extremes: Extremes) -> Trade {
-        let quotients = self.quotients.slice();
-        for (log, quotient) in self.logs.slice_mut().iter_mut().zip(quotients) {
-            *log = log_ratio(extremes.highest, quotient - extremes.highest);
-        }
+        logs_of_ratios(extremes.highest, self.quotients.slice(), self.logs.slice_mut());
         if terms.pairs_only() {
             self.best_pair(weights.slice(), quotes.prices.slice(), terms, extremes.highest)
         } else {
@@ -418,6 +415,29 @@ impl Trade {
     }
 }
 
+/// `ln(quotient / highest)`; they are mostly close to zero, where the series of [`log_ratio`] is shortest.
+#[inline]
+fn logs_of_ratios(highest: f64, quotients: &[f64], logs: &mut [f64]) {
+    let mut largest = 0.0_f64;
+    for (log, quotient) in logs.iter_mut().zip(quotients) {
+        let difference = quotient - highest;
+        let s = difference / (highest + highest + difference);
+        *log = s;
+        largest = if s < -largest { -s } else { largest };
+    }
+    // The term left out is below 1e-21.
+    if largest < 3e-3 {
+        for log in logs {
+            let (s, square) = (*log, *log * *log);
+            *log = 2.0 * (s + s * square * (1.0 / 3.0 + square * (1.0 / 5.0 + square * (1.0 / 7.0))));
+        }
+    } else {
+        for (log, quotient) in logs.iter_mut().zip(quotients) {
+            *log = log_ratio(highest, quotient - highest);
+        }
+    }
+}
+
 /// `exp(x)`; trades mostly move prices by little, where its series is shortest.
 #[inline]
 fn exponential(x: f64) -> f64 {
@@ -434,10 +454,21 @@ fn exponential(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::exponential;
+    use super::{exponential, logs_of_ratios};
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn logarithms_are_logarithms(highest in 0.1..10.0f64, size in -12.0..-0.1f64, shares in prop::array::uniform3(0.0..1.0f64)) {
+            let quotients = shares.map(|share| highest * (1.0 - share * 10f64.powf(size)));
+            let mut logs = [0.0; 3];
+            logs_of_ratios(highest, &quotients, &mut logs);
+            for (log, quotient) in logs.iter().zip(quotients) {
+                let expected = ((quotient - highest) / highest).ln_1p();
+                prop_assert!((log - expected).abs() <= 6e-16 * expected.abs(), "{log} {expected}");
+            }
+        }
+
         #[test]
         fn the_exponential_is_one(x in -0.02..0.02f64) {
             prop_assert!((exponential(x) / x.exp() - 1.0).abs() < 4e-16);
