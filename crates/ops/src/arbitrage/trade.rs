@@ -351,21 +351,17 @@ impl Trade {
     /// Takes in the tokens between the highest and the lowest that belong to the trade; `sum` is that of the two.
     fn admit(&mut self, mut sum: f64, logs: &[f64], weights: &[f64], terms: &Terms) {
         let assets = logs.len();
-        let mut order = [0u8; MOST_ASSETS];
+        // No logarithm is above zero, so their bits without the sign rise as they fall. The lowest bits make room for the
+        // token: whole numbers are sorted without a branch that depends on them.
+        let token_bits = MOST_ASSETS as u64 - 1;
+        let mut order = [0u64; MOST_ASSETS];
         let order = &mut order[..assets];
-        for (place, slot) in order.iter_mut().enumerate() {
-            *slot = place as u8;
+        for (token, (slot, log)) in order.iter_mut().zip(logs).enumerate() {
+            *slot = log.abs().to_bits() & !token_bits | token as u64;
         }
-        // Few tokens, mostly in order already.
-        for place in 1..assets {
-            let mut here = place;
-            while here > 0 && logs[usize::from(order[here])] > logs[usize::from(order[here - 1])] {
-                order.swap(here, here - 1);
-                here -= 1;
-            }
-        }
+        order.sort_unstable();
         let (mut next_out, mut next_in) = (0, assets);
-        let token = |place: usize| usize::from(order[place]);
+        let token = |place: usize| (order[place] & token_bits) as usize;
         while next_out < next_in {
             let (out, into) = (token(next_out), token(next_in - 1));
             // The two that are in already are the first and the last, but for ties.
