@@ -104,24 +104,35 @@ impl StoredWeights {
     /// # Errors
     /// [`Panic::Arithmetic`] when a weight would be negative, or when the weights stopped before they were stored.
     pub fn at_swap(&self, time: u64) -> Result<Vec<Int256>, Revert> {
-        self.after(self.running_until(time).checked_sub(self.last_update_time).ok_or(Panic::Arithmetic)?)
+        self.after(self.swap_seconds(time)?)
+    }
+
+    /// The weight of one asset at a time, as swaps and balances use it; other assets' weights are not looked at.
+    ///
+    /// # Errors
+    /// Those of [`StoredWeights::at_swap`], for this asset; [`Panic::IndexOutOfBounds`] when there is no such asset.
+    pub fn weight_at_swap(&self, time: u64, asset: usize) -> Result<Int256, Revert> {
+        let stored = *self.stored().get(asset).ok_or(Panic::IndexOutOfBounds)?;
+        moved(stored, self.swap_seconds(time)?)
     }
 
     fn running_until(&self, time: u64) -> u64 {
         time.min(self.last_interpolation_time)
     }
 
-    fn after(&self, seconds: u64) -> Result<Vec<Int256>, Revert> {
-        self.stored()
-            .into_iter()
-            .map(|(weight, multiplier)| {
-                let weight = widen(weight).to_bits();
-                let change = widen(multiplier).magnitude().checked_mul(Uint256::from(seconds));
-                let moved = change.and_then(|change| {
-                    if multiplier > 0 { weight.checked_add(change) } else { weight.checked_sub(change) }
-                });
-                moved.map(Int256::from_bits).ok_or_else(|| Panic::Arithmetic.into())
-            })
-            .collect()
+    fn swap_seconds(&self, time: u64) -> Result<u64, Revert> {
+        self.running_until(time).checked_sub(self.last_update_time).ok_or_else(|| Panic::Arithmetic.into())
     }
+
+    fn after(&self, seconds: u64) -> Result<Vec<Int256>, Revert> {
+        self.stored().into_iter().map(|stored| moved(stored, seconds)).collect()
+    }
+}
+
+/// A weight after its multiplier ran for some seconds; both at nine decimals.
+fn moved((weight, multiplier): (i32, i32), seconds: u64) -> Result<Int256, Revert> {
+    let weight = widen(weight).to_bits();
+    let change = widen(multiplier).magnitude().checked_mul(Uint256::from(seconds)).ok_or(Panic::Arithmetic)?;
+    let moved = if multiplier > 0 { weight.checked_add(change) } else { weight.checked_sub(change) };
+    moved.map(Int256::from_bits).ok_or_else(|| Panic::Arithmetic.into())
 }

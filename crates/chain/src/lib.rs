@@ -24,6 +24,7 @@ pub mod oracle;
 pub mod packing;
 pub mod rules;
 pub mod runner;
+pub mod tutorial;
 pub mod validation;
 pub mod vectors;
 pub mod weighted_math;

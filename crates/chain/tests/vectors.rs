@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use gradpool_chain::interpolation::StoredWeights;
 use gradpool_chain::vectors::{Report, verify};
+use gradpool_chain::weighted_math::balance_for_invariant_ratio;
+use gradpool_chain::{Int256, Panic};
 use serde_json::Value;
 
 /// The folder of the contracts' vectors: `GRADPOOL_SHARED`, or `shared` beside the checkout. Its absence is loud, and a
@@ -63,4 +66,120 @@ fn every_number_of_the_real_contracts_is_reproduced() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert!(checks > 10_000, "only {checks} checks");
     eprintln!("{checks} checks");
+}
+
+fn own(name: &str) -> Value {
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name))
+}
+
+#[test]
+fn own_vectors_hold_without_the_real_ones() {
+    let reports = reports(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"));
+    let checks: Vec<(&str, usize)> = reports.iter().map(|(name, report)| (name.as_str(), report.checks)).collect();
+    assert_eq!(checks, [("own_primitives.json", 104), ("own_sequences.json", 1254)]);
+    for (name, report) in &reports {
+        assert_eq!((report.failures, &report.first_difference, &report.not_checked[..]), (0, &None, &[][..]), "{name}");
+    }
+}
+
+/// Changes the last digit of a number.
+fn change(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            let last = text.pop().unwrap();
+            text.push(if last == '0' { '1' } else { '0' });
+        }
+        other => *other = Value::from(other.as_u64().unwrap() + 1),
+    }
+}
+
+#[test]
+fn one_changed_digit_is_one_failure_and_is_named() {
+    let fields = ["w", "ma", "st", "est", "raw", "g", "m", "li"];
+    for field in fields {
+        let mut document = own("own_sequences.json");
+        let value = &mut document["cases"][2]["steps"][6][field];
+        change(if value.is_array() { &mut value[1] } else { value });
+        let report = verify(&document).unwrap();
+        let difference = report.first_difference.unwrap();
+        assert_eq!(report.failures, 1, "{field}");
+        assert!(difference.at.starts_with(&format!("cases[2].steps[6].{field}")), "{difference}");
+    }
+    let mut document = own("own_primitives.json");
+    change(&mut document["exp"][1]["r"]);
+    let difference = verify(&document).unwrap().first_difference.unwrap();
+    assert_eq!(difference.to_string(), "exp[1].r: expected \"2718281828459045230\", found \"2718281828459045234\"");
+}
+
+#[test]
+fn a_changed_error_or_input_is_a_failure() {
+    let mut document = own("own_sequences.json");
+    let error = &mut document["cases"][0]["steps"][5]["err"];
+    assert_eq!(error["code"], "0x32");
+    error["code"] = "0x11".into();
+    assert_eq!(verify(&document).unwrap().failures, 1);
+
+    let mut document = own("own_sequences.json");
+    document["cases"][0]["steps"][0]["p"][0] = "20000000000000000000".into();
+    assert!(verify(&document).unwrap().failures > 10);
+}
+
+#[test]
+fn documents_that_are_not_vectors_are_refused_with_their_place() {
+    let refused = |change: fn(&mut Value)| {
+        let mut document = own("own_sequences.json");
+        change(&mut document);
+        verify(&document).unwrap_err().to_string()
+    };
+    let unknown = refused(|document| document["schema"] = "SCHEMA.md#colours".into());
+    assert!(unknown.contains("\"SCHEMA.md#colours\"") && unknown.contains("rule-sequences"), "{unknown}");
+    let missing = refused(|document| drop(document["cases"][1].as_object_mut().unwrap().remove("lambda")));
+    assert_eq!(missing, "cases[1]: `lambda` is missing");
+    let number = refused(|document| document["cases"][1]["steps"][2]["p"][0] = 1.into());
+    assert_eq!(number, "cases[1].steps[2].p[0]: expected a 256-bit integer in decimal, as a string");
+    let rule = refused(|document| document["cases"][0]["rule"] = "momentun".into());
+    assert!(rule.starts_with("cases[0].rule: unknown rule \"momentun\"; known are momentum, "), "{rule}");
+    assert!(verify(&Value::Null).is_err());
+}
+
+/// `swaps.json` has no weights where the pool's interpolation reverted; `interpolation.json` has the same pools, each at
+/// its first, second and last time.
+#[test]
+fn swaps_without_weights_revert_where_interpolation_does() {
+    let Some(folder) = shared("swaps_without_weights_revert_where_interpolation_does") else { return };
+    let (pools, swaps) = (read(&folder.join("interpolation.json")), read(&folder.join("swaps.json")));
+    let integers = |value: &Value| -> Vec<Int256> {
+        value.as_array().unwrap().iter().map(|value| value.as_str().unwrap().parse().unwrap()).collect()
+    };
+    let mut reverting = 0;
+    for (index, entry) in swaps["invariants"].as_array().unwrap().iter().enumerate() {
+        let pool = &pools["cases"][index / 3];
+        let time = pool["at"][[0, 1, 5][index % 3]]["t"].as_u64().unwrap();
+        let values = [integers(&pool["weights"]), integers(&pool["multipliers"])].concat();
+        let last = pool["lastInterpolationTime"].as_u64().unwrap();
+        let stored = StoredWeights::new(&values, values.len() / 2, pool["setTime"].as_u64().unwrap(), last).unwrap();
+        if !entry["weightsAt"].is_null() {
+            assert_eq!(stored.at_swap(time).unwrap(), integers(&entry["weightsAt"]));
+            continue;
+        }
+        reverting += 1;
+        let panic = |outcome: &Value| outcome["err"]["code"] == "0x11";
+        assert_eq!(stored.at_swap(time), Err(Panic::Arithmetic.into()));
+        assert!(panic(&entry["up"]) && panic(&entry["down"]));
+        let token = entry["tokenIndex"].as_u64().unwrap() as usize;
+        match stored.weight_at_swap(time, token) {
+            Err(revert) => assert!(revert == Panic::Arithmetic.into() && panic(&entry["computeBalance"])),
+            Ok(weight) => {
+                let amount = |value: &Value| value.as_str().unwrap().parse::<Int256>().unwrap().to_bits();
+                let balance = amount(&entry["balances"][token]);
+                let ratio = amount(&entry["invariantRatio"]);
+                let found = balance_for_invariant_ratio(balance, weight.to_bits(), ratio);
+                assert_eq!(found, Ok(amount(&entry["computeBalance"]["r"])));
+            }
+        }
+    }
+    let swaps = swaps["swaps"].as_array().unwrap();
+    let swaps: Vec<_> = swaps.iter().filter(|swap| swap["weightsAt"].is_null()).collect();
+    assert_eq!((reverting, swaps.len()), (21, 21));
+    assert!(swaps.iter().all(|swap| swap["err"]["code"] == "0x11"));
 }
