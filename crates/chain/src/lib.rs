@@ -15,6 +15,7 @@
 //! # Ok::<(), gradpool_chain::Revert>(())
 //! ```
 
+pub mod decimal;
 pub mod estimators;
 pub mod fixed_point;
 pub mod guard;
@@ -22,6 +23,7 @@ pub mod interpolation;
 pub mod multiplier;
 pub mod oracle;
 pub mod packing;
+pub mod replay;
 pub mod rules;
 pub mod runner;
 pub mod tutorial;
