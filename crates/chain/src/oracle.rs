@@ -1,11 +1,13 @@
 //! Prices as the runner reads them (spec 13.7).
 
-use crate::Int256;
 use crate::error::{Panic, Require, Revert};
 use crate::fixed_point::ONE;
+use crate::{Int256, Uint256};
 
 /// Decimals of a price.
 const DECIMALS: u32 = 18;
+/// Bits of a price with its sign.
+const PRICE_BITS: usize = 216;
 
 /// What an oracle answers: a price with 18 decimals, and the time it is of, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +49,22 @@ fn first_fresh(oracles: &[Oracle], now: u64, staleness: u64) -> Result<Int256, R
     Err(Require::NoFreshOracle.into())
 }
 
+/// A value, if it fits the 216 bits of an oracle's price.
+fn within_216_bits(value: Int256) -> Result<Int256, Revert> {
+    let magnitude = if value.is_negative() { value.magnitude() - Uint256::from(1_u8) } else { value.magnitude() };
+    if magnitude.bit_len() < PRICE_BITS { Ok(value) } else { Err(Panic::Arithmetic.into()) }
+}
+
 /// A price feed's answer with its own number of decimals, at most 18.
 ///
 /// # Errors
-/// [`Require::InvalidOracleData`] for zero or less; [`Panic::Arithmetic`] for more decimals or an overflow.
+/// [`Require::InvalidOracleData`] for zero or less; [`Panic::Arithmetic`] for more decimals or a price above 216 bits.
 pub fn feed_price(answer: Int256, decimals: u32) -> Result<Int256, Revert> {
     if !answer.is_positive() {
         return Err(Require::InvalidOracleData.into());
     }
     let missing = DECIMALS.checked_sub(decimals).ok_or(Panic::Arithmetic)?;
-    answer.checked_mul(Int256::new(10_i128.pow(missing)))
+    within_216_bits(answer.checked_mul(Int256::new(10_i128.pow(missing)))?)
 }
 
 /// One hop of a price that is quoted through others.
@@ -78,7 +86,7 @@ pub fn multi_hop(hops: &[Hop]) -> Result<Quote, Revert> {
     let mut price = if first.inverted { square.checked_div(first.quote.price)? } else { first.quote.price };
     for hop in rest {
         let (factor, divisor) = if hop.inverted { (ONE, hop.quote.price) } else { (hop.quote.price, ONE) };
-        price = price.checked_mul(factor)?.checked_div(divisor)?;
+        price = within_216_bits(price.checked_mul(factor)?)?.checked_div(divisor)?;
     }
     let time = hops.iter().map(|hop| hop.quote.time).min().unwrap_or(first.quote.time);
     Ok(Quote { price, time })
@@ -117,5 +125,8 @@ mod tests {
         assert_eq!(multi_hop(&[inverted, dollars]), Ok(quote(one / 2 * 3, 5)));
         assert_eq!(feed_price(Int256::new(12_345), 3).unwrap(), Int256::new(12_345 * (one / 1000)));
         assert_eq!(feed_price(Int256::ZERO, 8), Err(Require::InvalidOracleData.into()));
+        let large = Int256::from_bits(Uint256::from(1_u8) << (PRICE_BITS - 1));
+        assert_eq!(feed_price(large, 18), Err(Panic::Arithmetic.into()));
+        assert_eq!(within_216_bits(large.checked_neg().unwrap()), large.checked_neg());
     }
 }

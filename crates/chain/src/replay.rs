@@ -1,4 +1,42 @@
 //! A deployed pool over a history: updates when they really come, weights whenever they are asked for.
+//!
+//! A momentum pool of two assets, of which the first rises, with a keeper who is a minute late:
+//!
+//! ```
+//! use gradpool_chain::Int256;
+//! use gradpool_chain::decimal::{from_f64, to_f64, weights_from_f64};
+//! use gradpool_chain::replay::{Keeper, Trigger, replay};
+//! use gradpool_chain::rules::Rule;
+//! use gradpool_chain::runner::{InitialState, PERFORM_UPDATE, PoolSettings};
+//! use gradpool_chain::validation::Proposal;
+//!
+//! let settings = PoolSettings {
+//!     rule: Rule::Momentum,
+//!     parameters: vec![vec![from_f64(200.0)?]],
+//!     lambda: vec![900_000_000_000_000_000],
+//!     epsilon_max: 50_000_000_000_000_000,
+//!     guard_rail: 100_000_000_000_000_000,
+//!     update_interval: 86_400,
+//!     oracle_staleness: 3_600,
+//!     registry: PERFORM_UPDATE,
+//! };
+//! let initial = InitialState {
+//!     weights: weights_from_f64(&[0.5, 0.5])?,
+//!     moving_averages: vec![from_f64(100.0)?, from_f64(10.0)?],
+//!     intermediate: vec![Int256::ZERO; 2],
+//!     time: 0,
+//! };
+//! let mut pool = Proposal::new(settings, initial).deploy()?;
+//! let times = Keeper { delay: 60, misses_one_in: 0 }.times(86_400, 10 * 86_400, 86_400);
+//! let triggers = times.into_iter().enumerate().map(|(day, time)| {
+//!     Ok(Trigger { time, prices: vec![from_f64(100.0 + day as f64)?, from_f64(10.0)?] })
+//! });
+//! let triggers = triggers.collect::<Result<Vec<_>, gradpool_chain::decimal::DecimalError>>()?;
+//! let history = replay(&mut pool, &triggers, &[10 * 86_400]);
+//! assert!(history.events.iter().all(|event| event.outcome.is_ok()));
+//! assert!(to_f64(history.weights[0].as_ref().unwrap()[0]) > 0.6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::Int256;
 use crate::error::Revert;

@@ -142,6 +142,35 @@ fn documents_that_are_not_vectors_are_refused_with_their_place() {
     assert!(verify(&Value::Null).is_err());
 }
 
+/// Every place of a document, as a JSON pointer.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| places(item, &format!("{at}/{index}"), found));
+        }
+        Value::Object(members) => members.iter().for_each(|(key, item)| places(item, &format!("{at}/{key}"), found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn damaged_documents_are_refused_or_differ_and_never_panic() {
+    for name in ["own_primitives.json", "own_sequences.json"] {
+        let document = own(name);
+        let mut found = vec![];
+        places(&document, "", &mut found);
+        let everything = found.len();
+        for place in found.iter().step_by(everything.div_ceil(400)) {
+            for damage in [Value::Null, Value::from(u64::MAX), Value::from("-1"), Value::Array(vec![])] {
+                let mut damaged = document.clone();
+                *damaged.pointer_mut(place).unwrap() = damage;
+                let _ = verify(&damaged);
+            }
+        }
+    }
+}
+
 /// `swaps.json` has no weights where the pool's interpolation reverted; `interpolation.json` has the same pools, each at
 /// its first, second and last time.
 #[test]

@@ -85,7 +85,7 @@ impl Rule {
         intermediate: &[Int256],
         assets: usize,
     ) -> Result<RuleState, Revert> {
-        if moving_averages.len() != assets || assets == 0 {
+        if moving_averages.len() != assets {
             return Err(Require::InitialMovingAverages.into());
         }
         let moving_averages = pack_array(moving_averages)?;
