@@ -40,6 +40,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use gradpool_chain as chain;
 pub use gradpool_cli as cli;
 pub use gradpool_market as market;
 pub use gradpool_metrics as metrics;

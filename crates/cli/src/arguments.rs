@@ -90,6 +90,8 @@ pub enum Command {
     Compare(commands::compare::CompareArguments),
     /// Lists the rules that move weights, with their parameters
     Rules(commands::rules::RulesArguments),
+    /// Checks this build against numbers that real contracts returned
+    Verify(commands::verify::VerifyArguments),
     /// Prints the JSON schema of configurations
     Schema(commands::schema::SchemaArguments),
     /// Prints a shell's completion script

@@ -8,6 +8,7 @@ pub mod rules;
 pub mod schema;
 pub mod simulate;
 pub mod train;
+pub mod verify;
 
 use crate::arguments::CommonOptions;
 use crate::config::{Loaded, Source, load};
