@@ -14,7 +14,7 @@ use common::{best, briefly};
 use criterion::{Criterion, criterion_group, criterion_main};
 use gradpool_market::{SynthesisSpec, synthesize};
 use gradpool_ops::arbitrage::{Arbitrageur, Meeting};
-use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, arbitrage, interpolate};
+use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, PricedWindows, arbitrage, interpolate};
 
 const DAY: usize = 1440;
 const YEAR: usize = 365 * DAY;
@@ -78,7 +78,9 @@ impl Subject {
                 user_trades: &[],
             });
         }
-        let plan = Arc::new(ArbitragePlan::new(layout, vec![0], assets, prices, samples, costs).unwrap());
+        let plan = Arc::new(
+            ArbitragePlan::new(PricedWindows::new(layout, vec![0], assets, prices, samples).unwrap(), costs).unwrap(),
+        );
         let trades = pool.trading().arbitrages as f64 / minutes as f64;
         Self { plan, positions, initial, fees: Tensor::full([paths, 1], fee_rate, place), minutes, paths, trades }
     }

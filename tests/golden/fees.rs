@@ -12,15 +12,21 @@ fn check(name: &str, smooth: bool) {
         let path = format!("pool.weights={path}");
         let set = ["pool.arbitrage=pairwise", path.as_str(), compatibility(name)];
         let case = Case::load(&shared, name, &set).within(1e-8, 1e-6);
-        let (run, series) = case.dense();
-        case.series_agree(&run, &series);
-        case.metrics_agree(&run);
+        agree(&case, smooth);
         if smooth {
-            case.gradients_agree();
             case.objective_agrees();
-        } else {
-            case.slopes_are_nearer_than_differences();
         }
+    }
+}
+
+fn agree(case: &Case, smooth: bool) {
+    let (run, series) = case.dense();
+    case.series_agree(&run, &series);
+    case.metrics_agree(&run);
+    if smooth {
+        case.gradients_agree();
+    } else {
+        case.slopes_are_nearer_than_differences();
     }
 }
 
@@ -68,49 +74,29 @@ cases!(true:
 
 cases!(false: mom_vec_1440_fees, mom_scan_1440_fees, mrc_vec_60_fees, ttmrc_fees);
 
-/// With two assets the best pair is the optimum.
-#[test]
-fn two_assets_need_no_pairwise_switch() {
-    let name = "mom_2tok_fees";
+/// Supplies as the reference used them (T2.6).
+fn check_index(name: &str, set: &str, tolerances: Option<(f64, f64)>, smooth: bool) {
     let Some(shared) = shared(name) else { return };
-    let case = Case::load(&shared, name, &[]).within(1e-8, 1e-6);
-    let (run, series) = case.dense();
-    case.series_agree(&run, &series);
-    case.gradients_agree();
+    let case = Case::load(&shared, name, &[set]).with_published_supplies();
+    let case = match tolerances {
+        Some((values, gradients)) => case.within(values, gradients),
+        None => case,
+    };
+    agree(&case, smooth);
 }
 
-/// Supplies as the reference used them (T2.6).
+#[test]
+fn index_mcap_fees() {
+    check_index("index_mcap_fees", "pool.arbitrage=pairwise", Some((1e-8, 1e-6)), false);
+}
+
 #[test]
 fn hodling_index_fees() {
-    let name = "hodling_index_fees";
-    let Some(shared) = shared(name) else { return };
-    let case = Case::load(&shared, name, &["pool.arbitrage=pairwise"]).within(1e-8, 1e-6).with_published_supplies();
-    let (run, series) = case.dense();
-    case.series_agree(&run, &series);
-    case.metrics_agree(&run);
-    case.gradients_agree();
+    check_index("hodling_index_fees", "pool.arbitrage=pairwise", Some((1e-8, 1e-6)), true);
 }
 
 /// Without fees the reference forgets what prices did while the pool rested (T4.7).
 #[test]
 fn hodling_index_zero() {
-    let name = "hodling_index_zero";
-    let Some(shared) = shared(name) else { return };
-    let case = Case::load(&shared, name, &["pool.compat.hodling_forgets_drift=true"]).with_published_supplies();
-    let (run, series) = case.dense();
-    case.series_agree(&run, &series);
-    case.metrics_agree(&run);
-    case.gradients_agree();
-}
-
-/// Supplies as the reference used them (T2.6).
-#[test]
-fn index_mcap_fees() {
-    let name = "index_mcap_fees";
-    let Some(shared) = shared(name) else { return };
-    let case = Case::load(&shared, name, &["pool.arbitrage=pairwise"]).within(1e-8, 1e-6).with_published_supplies();
-    let (run, series) = case.dense();
-    case.series_agree(&run, &series);
-    case.metrics_agree(&run);
-    case.slopes_are_nearer_than_differences();
+    check_index("hodling_index_zero", "pool.compat.hodling_forgets_drift=true", None, true);
 }

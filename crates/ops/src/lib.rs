@@ -30,6 +30,7 @@ pub mod interpolation;
 pub mod rebalancing;
 pub mod recurrence;
 pub mod solve;
+pub mod windows;
 
 pub use arbitrage::{ArbitragePlan, Costs, RowInputs, UserTrade, arbitrage};
 pub use backend::has_fused_kernels;
@@ -41,3 +42,4 @@ pub use interpolation::{Interpolation, PathLayout, interpolate, interpolate_bloc
 pub use rebalancing::{DailySpreads, RebalancingPlan, RebalancingTerms, rebalancing};
 pub use recurrence::{RecurrenceForm, RecurrenceOptions, recurrence};
 pub use solve::solve;
+pub use windows::PricedWindows;

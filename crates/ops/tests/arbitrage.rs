@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device, Tensor};
 use common::{Numbers, distance, loss, tensor, values};
 use gradpool_ops::arbitrage::reference;
-use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, RowInputs, UserTrade, arbitrage};
+use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, PricedWindows, RowInputs, UserTrade, arbitrage};
 use proptest::prelude::*;
 
 /// Positions, initial reserves and fees.
@@ -37,8 +37,8 @@ impl Call {
     fn plan(&self) -> Arc<ArbitragePlan> {
         let prices: Arc<[f64]> = self.prices.clone().into();
         let samples = self.samples.clone();
-        let plan =
-            ArbitragePlan::new(self.layout, self.starts.clone(), self.assets, prices, samples, self.costs).unwrap();
+        let plan = PricedWindows::new(self.layout, self.starts.clone(), self.assets, prices, samples).unwrap();
+        let plan = ArbitragePlan::new(plan, self.costs).unwrap();
         let plan = plan.with_inputs(self.inputs.clone()).unwrap().with_fee_rows(self.fee_rows);
         Arc::new(if self.rests { plan.resting_with_weights() } else { plan })
     }
@@ -509,7 +509,8 @@ fn impossible_plans_are_refused() {
     };
     let plan = |rows: usize, samples: Vec<usize>, costs: Costs| {
         let prices: Arc<[f64]> = vec![1.0; rows * 2].into();
-        ArbitragePlan::new(layout, vec![0], 2, prices, samples, costs).map_err(|error| error.to_string())
+        let windows = PricedWindows::new(layout, vec![0], 2, prices, samples);
+        windows.and_then(|windows| ArbitragePlan::new(windows, costs)).map_err(|error| error.to_string())
     };
     assert!(plan(4, vec![3], fee(0.1)).is_ok());
     for (error, part) in [

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device, Tensor};
 use common::{Numbers, assert_gradient, assert_same, distance, on_threads, tensor, value_and_gradient, values};
 use gradpool_ops::rebalancing::reference;
-use gradpool_ops::{DailySpreads, Interpolation, PathLayout, RebalancingPlan, RebalancingTerms, rebalancing};
+use gradpool_ops::{
+    DailySpreads, Interpolation, PathLayout, PricedWindows, RebalancingPlan, RebalancingTerms, rebalancing,
+};
 use proptest::prelude::*;
 
 /// Everything that goes into a call.
@@ -77,7 +79,8 @@ impl Call {
 
     fn plan(&self) -> Arc<RebalancingPlan> {
         let (starts, prices, samples) = (self.starts.clone(), self.prices.clone().into(), self.samples.clone());
-        Arc::new(RebalancingPlan::new(self.layout, starts, self.assets, prices, samples, self.terms.clone()).unwrap())
+        let windows = PricedWindows::new(self.layout, starts, self.assets, prices, samples).unwrap();
+        Arc::new(RebalancingPlan::new(windows, self.terms.clone()).unwrap())
     }
 
     fn log_values(&self) -> Vec<f64> {
@@ -258,8 +261,8 @@ fn impossible_plans_are_refused() {
         let mut call = call.clone();
         change(&mut call);
         let (starts, prices, samples) = (call.starts, call.prices.into(), call.samples);
-        let plan = RebalancingPlan::new(call.layout, starts, call.assets, prices, samples, call.terms);
-        plan.map_err(|error| error.to_string())
+        let windows = PricedWindows::new(call.layout, starts, call.assets, prices, samples);
+        windows.and_then(|windows| RebalancingPlan::new(windows, call.terms)).map_err(|error| error.to_string())
     };
     assert!(plan(&|_| ()).is_ok());
     let spread = |spreads: Vec<f64>| DailySpreads { spreads: spreads.into(), rows_per_day: 5, rows_before: 3 };

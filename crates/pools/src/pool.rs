@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gradpool_market::{PriceTable, SpreadTable, SupplyTable};
+use gradpool_ops::PricedWindows;
 use gradpool_ops::arbitrage::{ArbitragePlan, RowInputs, arbitrage};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
@@ -376,7 +377,8 @@ impl Pool {
         let assets = positions.dims()[2];
         let prices = history.shared_prices();
         let starts = windows.starts.clone();
-        let plan = ArbitragePlan::new(layout, starts, assets, prices, visits.clone(), self.settings.costs)
+        let plan = PricedWindows::new(layout, starts, assets, prices, visits.clone())
+            .and_then(|windows| ArbitragePlan::new(windows, self.settings.costs))
             .and_then(|plan| plan.with_inputs(history.inputs.clone()));
         let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?.with_fee_rows(layout.block_rows);
         if self.settings.rests_with_weights {

@@ -13,12 +13,7 @@ const WORK: usize = 60;
 
 /// Number of stretches between kept reserves.
 pub(super) fn stretches(plan: &ArbitragePlan) -> usize {
-    visits(plan).div_ceil(CHECKPOINT_VISITS)
-}
-
-/// Visits that must be computed: up to the last sample.
-fn visits(plan: &ArbitragePlan) -> usize {
-    plan.samples.last().map_or(0, |last| last + 1)
+    plan.windows.visits().div_ceil(CHECKPOINT_VISITS)
 }
 
 /// What an entry of the batch reads.
@@ -33,18 +28,18 @@ struct Entry<'a, F> {
 impl<'a, F: Real> Entry<'a, F> {
     fn new(plan: &'a ArbitragePlan, entry: usize, batch: usize, positions: &'a [F], fees: &'a [F]) -> Self {
         let part = |all: &'a [F]| &all[entry * (all.len() / batch)..(entry + 1) * (all.len() / batch)];
-        let start = plan.starts[entry % plan.starts.len()];
+        let start = plan.windows.starts[entry % plan.windows.starts.len()];
         Self { plan, start, positions: part(positions), fees: part(fees) }
     }
 
     /// Row of the price table.
     fn row(&self, visit: usize) -> usize {
-        self.start + visit * self.plan.layout.stride
+        self.start + visit * self.plan.windows.layout.stride
     }
 
     fn prices(&self, visit: usize) -> &'a [f64] {
-        let first = self.row(visit) * self.plan.assets;
-        &self.plan.prices[first..first + self.plan.assets]
+        let first = self.row(visit) * self.plan.windows.assets;
+        &self.plan.windows.prices[first..first + self.plan.windows.assets]
     }
 
     /// Which of the entry's fees holds at a visit.
@@ -52,7 +47,7 @@ impl<'a, F: Real> Entry<'a, F> {
         if self.fees.len() == 1 {
             0
         } else {
-            (visit * self.plan.layout.stride / self.plan.fee_rows).min(self.fees.len() - 1)
+            (visit * self.plan.windows.layout.stride / self.plan.fee_rows).min(self.fees.len() - 1)
         }
     }
 
@@ -93,7 +88,7 @@ impl<'a, F: Real> Entry<'a, F> {
     }
 
     fn is_open(&self, cursor: Cursor) -> bool {
-        !self.plan.rests_with_weights || cursor.is_moving(&self.plan.layout)
+        !self.plan.rests_with_weights || cursor.is_moving(&self.plan.windows.layout)
     }
 }
 
@@ -106,7 +101,7 @@ fn with_width(plan: &ArbitragePlan, work: impl WithRows) {
     fn call<F, R: Row<F> + Row<f64>>(work: impl WithRows) {
         work.run::<R>();
     }
-    with_row!(plan.assets, call::<f64>(work));
+    with_row!(plan.windows.assets, call::<f64>(work));
 }
 
 pub(super) fn forward<F: Real>(
@@ -118,11 +113,15 @@ pub(super) fn forward<F: Real>(
     let batch = positions.shape[0];
     let kept = pieces((!kept.is_empty()).then_some(kept), batch);
     let tasks = pieces(Some(output), batch).into_iter().flatten().zip(kept).enumerate().collect();
-    run(tasks, batch * visits(plan) * WORK, |(index, (output, kept)): (usize, (&mut [F], Option<&mut [f64]>))| {
-        let entry = Entry::new(plan, index, batch, positions.values, fees.values);
-        let initial = &initial.values[index * plan.assets..(index + 1) * plan.assets];
-        with_width(plan, Forward { entry, initial, output, kept });
-    });
+    run(
+        tasks,
+        batch * plan.windows.visits() * WORK,
+        |(index, (output, kept)): (usize, (&mut [F], Option<&mut [f64]>))| {
+            let entry = Entry::new(plan, index, batch, positions.values, fees.values);
+            let initial = &initial.values[index * plan.windows.assets..(index + 1) * plan.windows.assets];
+            with_width(plan, Forward { entry, initial, output, kept });
+        },
+    );
 }
 
 struct Forward<'a, F> {
@@ -135,26 +134,26 @@ struct Forward<'a, F> {
 impl<F: Real> WithRows for Forward<'_, F> {
     fn run<R: Row<f64>>(self) {
         let (entry, plan) = (&self.entry, self.entry.plan);
-        let assets = plan.assets;
+        let assets = plan.windows.assets;
         let mut terms = Terms::new(&plan.costs);
         let (mut pool, mut quotes) = (Pool::<R>::new(assets), Quotes::new(assets));
         for (reserve, initial) in pool.reserves.slice_mut().iter_mut().zip(self.initial) {
             *reserve = initial.wide();
         }
         let mut kept = self.kept.map(|kept| kept.chunks_exact_mut(assets));
-        let mut samples = plan.samples.iter().zip(self.output.chunks_exact_mut(assets)).peekable();
-        let mut walk = Walk::<F, R>::over_rows(&plan.layout, entry.positions, assets);
-        let mut cursor = Cursor::at(&plan.layout, 0);
+        let mut samples = plan.windows.samples.iter().zip(self.output.chunks_exact_mut(assets)).peekable();
+        let mut walk = Walk::<F, R>::over_rows(&plan.windows.layout, entry.positions, assets);
+        let mut cursor = Cursor::at(&plan.windows.layout, 0);
         let mut weights = R::filled(0.0, assets);
         let mut before = R::filled(0.0, assets);
-        walk.weights(cursor.place(&plan.layout), before.slice_mut());
-        for visit in 0..visits(plan) {
+        walk.weights(cursor.place(&plan.windows.layout), before.slice_mut());
+        for visit in 0..plan.windows.visits() {
             if visit % CHECKPOINT_VISITS == 0
                 && let Some(kept) = kept.as_mut().and_then(Iterator::next)
             {
                 kept.copy_from_slice(pool.reserves.slice());
             }
-            walk.weights(cursor.place(&plan.layout), weights.slice_mut());
+            walk.weights(cursor.place(&plan.windows.layout), weights.slice_mut());
             entry.charge(&mut terms, visit);
             if let Some(growth) = entry.issue(visit) {
                 pool.reserves.slice_mut().iter_mut().for_each(|reserve| *reserve *= growth);
@@ -174,7 +173,7 @@ impl<F: Real> WithRows for Forward<'_, F> {
                 }
             }
             std::mem::swap(&mut before, &mut weights);
-            cursor.advance(&plan.layout);
+            cursor.advance(&plan.windows.layout);
         }
     }
 }
@@ -189,7 +188,7 @@ pub(super) fn backward<F: Real>(
     let batch = positions.shape[0];
     let gradients = pieces(to_positions, batch).into_iter().zip(pieces(to_initial, batch)).zip(pieces(to_fees, batch));
     let tasks = gradients.enumerate().collect();
-    run(tasks, 3 * batch * visits(plan) * WORK, |(index, ((to_positions, to_initial), to_fees))| {
+    run(tasks, 3 * batch * plan.windows.visits() * WORK, |(index, ((to_positions, to_initial), to_fees))| {
         let part = |values: usize| index * (values / batch)..(index + 1) * (values / batch);
         let entry = Entry::new(plan, index, batch, positions.values, fees.values);
         let (kept, cotangent) = (&kept[part(kept.len())], &cotangent.values[part(cotangent.values.len())]);
@@ -232,7 +231,7 @@ impl<F: Real> Backward<'_, F> {
         stretch: &mut Stretch<R>,
     ) {
         let (entry, plan) = (&self.entry, self.entry.plan);
-        let (layout, assets) = (&plan.layout, plan.assets);
+        let (layout, assets) = (&plan.windows.layout, plan.windows.assets);
         let first = index * CHECKPOINT_VISITS;
         let mut terms = Terms::new(&plan.costs);
         pool.reserves.slice_mut().copy_from_slice(&self.kept[index * assets..(index + 1) * assets]);
@@ -242,7 +241,7 @@ impl<F: Real> Backward<'_, F> {
         let mut quotes = Quotes::new(assets);
         let mut before = stretch.before.clone();
         let mut cursor = Cursor::at(layout, first);
-        for visit in first..visits(plan).min(first + CHECKPOINT_VISITS) {
+        for visit in first..plan.windows.visits().min(first + CHECKPOINT_VISITS) {
             let mut weights = R::filled(0.0, assets);
             walk.weights(cursor.place(layout), weights.slice_mut());
             entry.charge(&mut terms, visit);
@@ -269,11 +268,11 @@ impl<F: Real> Backward<'_, F> {
 impl<F: Real> WithRows for Backward<'_, F> {
     fn run<R: Row<f64>>(mut self) {
         let plan = self.entry.plan;
-        let assets = plan.assets;
+        let assets = plan.windows.assets;
         let zeros = || R::filled(0.0, assets);
         let mut terms = Terms::new(&plan.costs);
         let (mut pool, mut quotes) = (Pool::<R>::new(assets), Quotes::<R>::new(assets));
-        let mut walk = Walk::<F, R>::over_rows(&plan.layout, self.entry.positions, assets);
+        let mut walk = Walk::<F, R>::over_rows(&plan.windows.layout, self.entry.positions, assets);
         // Gradients that nobody wants are thrown away.
         let (mut unwanted, mut to_fees) = (Vec::new(), self.to_fees.take().filter(|_| plan.inputs.fee_rate.is_none()));
         let to_positions = self.to_positions.take().unwrap_or_else(|| {
@@ -281,12 +280,12 @@ impl<F: Real> WithRows for Backward<'_, F> {
             &mut unwanted
         });
         let positions = self.entry.positions;
-        let mut accumulator = Accumulator::<F, R>::over_rows(&plan.layout, positions, to_positions, assets);
-        let mut samples = plan.samples.iter().zip(self.cotangent.chunks_exact(assets)).rev().peekable();
+        let mut accumulator = Accumulator::<F, R>::over_rows(&plan.windows.layout, positions, to_positions, assets);
+        let mut samples = plan.windows.samples.iter().zip(self.cotangent.chunks_exact(assets)).rev().peekable();
         let mut cotangents = Cotangents { reserves: zeros(), owed: zeros(), fee: 0.0 };
         let (mut to_weights, mut to_before) = (zeros(), zeros());
         let mut stretch = Stretch { before: zeros(), visits: Vec::with_capacity(CHECKPOINT_VISITS), users: Vec::new() };
-        let mut cursor = Cursor::at(&plan.layout, visits(plan).saturating_sub(1));
+        let mut cursor = Cursor::at(&plan.windows.layout, plan.windows.visits().saturating_sub(1));
         for index in (0..stretches(plan)).rev() {
             self.replay(index, &mut pool, &mut walk, &mut stretch);
             for (offset, now) in stretch.visits.iter().enumerate().rev() {
@@ -317,13 +316,13 @@ impl<F: Real> WithRows for Backward<'_, F> {
                     to_fees[self.entry.fee_index(visit)] += F::of(cotangents.fee);
                 }
                 cotangents.fee = 0.0;
-                accumulator.add(cursor.place(&plan.layout), to_weights.slice());
-                cursor.retreat(&plan.layout);
+                accumulator.add(cursor.place(&plan.windows.layout), to_weights.slice());
+                cursor.retreat(&plan.windows.layout);
                 std::mem::swap(&mut to_weights, &mut to_before);
             }
         }
         // The weights before the first row are those of the first row.
-        accumulator.add(plan.layout.place(0), to_weights.slice());
+        accumulator.add(plan.windows.layout.place(0), to_weights.slice());
         accumulator.finish();
         if let Some(to_initial) = self.to_initial {
             for (gradient, cotangent) in to_initial.iter_mut().zip(cotangents.reserves.slice()) {

@@ -45,8 +45,8 @@ pub use inputs::{RowInputs, UserTrade};
 use burn::tensor::Tensor;
 
 use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
-use crate::growth::{PlanError, length, positive};
-use crate::interpolation::PathLayout;
+use crate::growth::PlanError;
+use crate::windows::PricedWindows;
 
 /// Visits between two reserves that the forward pass keeps.
 pub const CHECKPOINT_VISITS: usize = 128;
@@ -101,11 +101,7 @@ impl Costs {
 /// Windows of one price table that are arbitraged in the same way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArbitragePlan {
-    layout: PathLayout,
-    starts: Arc<[usize]>,
-    assets: usize,
-    prices: Arc<[f64]>,
-    samples: Arc<[usize]>,
+    windows: PricedWindows,
     costs: Costs,
     inputs: RowInputs,
     fee_rows: usize,
@@ -113,35 +109,16 @@ pub struct ArbitragePlan {
 }
 
 impl ArbitragePlan {
-    /// A plan over windows that begin at the rows `starts` of `prices`, `[rows, assets]` row-major. `samples` are the visits
-    /// (indices of visited rows, rising) whose reserves are wanted.
+    /// A pool that is arbitraged in these windows and whose reserves are wanted at their samples.
     ///
     /// # Errors
-    /// [`PlanError`] when a size is zero, a window or sample lies outside, or a cost is out of its range.
-    pub fn new(
-        layout: PathLayout,
-        starts: impl Into<Arc<[usize]>>,
-        assets: usize,
-        prices: Arc<[f64]>,
-        samples: impl Into<Arc<[usize]>>,
-        costs: Costs,
-    ) -> Result<Self, PlanError> {
-        layout.validate()?;
+    /// [`PlanError`] when a cost is out of its range or there are too many assets.
+    pub fn new(windows: PricedWindows, costs: Costs) -> Result<Self, PlanError> {
         costs.validate()?;
-        let (starts, samples) = (starts.into(), samples.into());
-        positive(&[("windows", starts.len()), ("assets", assets), ("samples", samples.len())])?;
-        let rows = starts.iter().max().map_or(0, |start| start + layout.rows);
-        let found = prices.len() / assets;
-        length("prices", "at least the rows of every window", rows.max(found), found)?;
-        let rises = samples.windows(2).all(|pair| pair[0] < pair[1]);
-        if !rises || samples.last().is_some_and(|last| *last >= layout.visited()) {
-            return Err(PlanError::Samples { visited: layout.visited() });
+        if windows.assets > trade::MOST_ASSETS {
+            return Err(PlanError::Range { name: "assets", value: windows.assets.to_string() });
         }
-        if assets > trade::MOST_ASSETS {
-            return Err(PlanError::Range { name: "assets", value: assets.to_string() });
-        }
-        let (inputs, fee_rows) = (RowInputs::default(), usize::MAX);
-        Ok(Self { layout, starts, assets, prices, samples, costs, inputs, fee_rows, rests_with_weights: false })
+        Ok(Self { windows, costs, inputs: RowInputs::default(), fee_rows: usize::MAX, rests_with_weights: false })
     }
 
     /// The same plan with what changes from row to row; `inputs` have one value per row of the prices. A series of fees
@@ -150,7 +127,7 @@ impl ArbitragePlan {
     /// # Errors
     /// [`PlanError`] as [`RowInputs::validate`].
     pub fn with_inputs(mut self, inputs: RowInputs) -> Result<Self, PlanError> {
-        inputs.validate(self.prices.len() / self.assets, self.assets)?;
+        inputs.validate(self.windows.table_rows(), self.windows.assets)?;
         self.inputs = inputs;
         Ok(self)
     }
@@ -168,14 +145,12 @@ impl ArbitragePlan {
     }
 
     fn check(&self, positions: &[usize], initial: &[usize], fees: &[usize]) {
-        self.layout.check(positions);
-        assert!(
-            positions[0].is_multiple_of(self.starts.len()) && positions[2] == self.assets,
-            "arbitrage: positions must be [sets * {}, K + 1, {}], got {positions:?}",
-            self.starts.len(),
-            self.assets
+        self.windows.check("arbitrage", positions);
+        assert_eq!(
+            initial,
+            [positions[0], self.windows.assets],
+            "arbitrage: initial reserves are [sets * windows, assets]"
         );
-        assert_eq!(initial, [positions[0], self.assets], "arbitrage: initial reserves are [sets * windows, assets]");
         assert!(
             fees[0] == positions[0] && fees[1] > 0,
             "arbitrage: fees must be [{}, at least 1], got {fees:?}",
@@ -209,11 +184,11 @@ struct Arbitrage(Arc<ArbitragePlan>);
 impl Primitive<3> for Arbitrage {
     fn output_shape(&self, [positions, initial, fees]: [&[usize]; 3]) -> Vec<usize> {
         self.0.check(positions, initial, fees);
-        vec![positions[0], self.0.samples.len(), self.0.assets]
+        vec![positions[0], self.0.windows.samples.len(), self.0.windows.assets]
     }
 
     fn kept(&self, [positions, ..]: [&[usize]; 3]) -> usize {
-        positions[0] * cpu::stretches(&self.0) * self.0.assets
+        positions[0] * cpu::stretches(&self.0) * self.0.windows.assets
     }
 
     fn forward<F: Real>(&self, inputs: [View<'_, F>; 3], output: &mut [F], kept: &mut [f64]) {

@@ -11,11 +11,11 @@ use crate::interpolation::reference::interpolate;
 /// When the shapes do not fit the plan.
 pub fn arbitrage(positions: Tensor<3>, initial: Tensor<2>, fees: Tensor<2>, plan: &ArbitragePlan) -> Tensor<3> {
     plan.check(&positions.dims(), &initial.dims(), &fees.dims());
-    let stride = plan.layout.stride;
-    let weights = interpolate(positions, &plan.layout);
+    let stride = plan.windows.layout.stride;
+    let weights = interpolate(positions, &plan.windows.layout);
     let weights_at = |visit: usize| weights.clone().narrow(1, visit, 1).squeeze_dim::<2>(1);
     let rows = Rows { plan, like: initial.clone() };
-    let last = plan.samples.last().copied().unwrap_or(0);
+    let last = plan.windows.samples.last().copied().unwrap_or(0);
     let mut reserves = initial;
     let mut before = weights_at(0);
     let mut found = Vec::new();
@@ -24,8 +24,8 @@ pub fn arbitrage(positions: Tensor<3>, initial: Tensor<2>, fees: Tensor<2>, plan
         if let Some(supply) = plan.inputs.lp_supply.as_deref().filter(|_| visit > 0) {
             reserves = reserves * (rows.series(supply, visit) / rows.series(supply, visit - 1));
         }
-        let row_of_block = visit * stride % plan.layout.block_rows;
-        if !plan.rests_with_weights || row_of_block < plan.layout.ramp_rows {
+        let row_of_block = visit * stride % plan.windows.layout.block_rows;
+        if !plan.rests_with_weights || row_of_block < plan.windows.layout.ramp_rows {
             let index = (visit * stride / plan.fee_rows).min(fees.dims()[1] - 1);
             let or = |series: &Option<std::sync::Arc<[f64]>>, constant: f64| match series {
                 Some(series) => rows.series(series, visit),
@@ -49,7 +49,8 @@ pub fn arbitrage(positions: Tensor<3>, initial: Tensor<2>, fees: Tensor<2>, plan
                     let first = if visit == 0 { row } else { row + 1 - stride };
                     (first..=row).contains(&trade.row)
                 };
-                let windows: Vec<f64> = plan.starts.iter().map(|window| f64::from(now_trading(window))).collect();
+                let windows: Vec<f64> =
+                    plan.windows.starts.iter().map(|window| f64::from(now_trading(window))).collect();
                 if windows.iter().any(|trades| *trades > 0.0) {
                     (reserves, owed) = market.swap(reserves, &now, owed, trade, &rows.column(windows));
                 }
@@ -58,7 +59,7 @@ pub fn arbitrage(positions: Tensor<3>, initial: Tensor<2>, fees: Tensor<2>, plan
             reserves = reserves - owed;
         }
         before = now;
-        if plan.samples.binary_search(&visit).is_ok() {
+        if plan.windows.samples.binary_search(&visit).is_ok() {
             found.push(reserves.clone().unsqueeze_dim::<3>(1));
         }
     }
@@ -74,24 +75,24 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn of_windows(&self, values: Vec<f64>, width: usize) -> Tensor<2> {
-        let windows = self.plan.starts.len();
+        let windows = self.plan.windows.starts.len();
         let place = (&self.like.device(), self.like.dtype());
         Tensor::<2>::from_data(TensorData::new(values, [windows, width]), place)
             .repeat_dim(0, self.like.dims()[0] / windows)
     }
 
     fn row(&self, window: usize, visit: usize) -> usize {
-        self.plan.starts[window] + visit * self.plan.layout.stride
+        self.plan.windows.starts[window] + visit * self.plan.windows.layout.stride
     }
 
     fn prices(&self, visit: usize) -> Tensor<2> {
-        let assets = self.plan.assets;
-        let of = |window: usize| self.plan.prices[self.row(window, visit) * assets..][..assets].to_vec();
-        self.of_windows((0..self.plan.starts.len()).flat_map(of).collect(), assets)
+        let assets = self.plan.windows.assets;
+        let of = |window: usize| self.plan.windows.prices[self.row(window, visit) * assets..][..assets].to_vec();
+        self.of_windows((0..self.plan.windows.starts.len()).flat_map(of).collect(), assets)
     }
 
     fn series(&self, series: &[f64], visit: usize) -> Tensor<2> {
-        self.of_windows((0..self.plan.starts.len()).map(|window| series[self.row(window, visit)]).collect(), 1)
+        self.of_windows((0..self.plan.windows.starts.len()).map(|window| series[self.row(window, visit)]).collect(), 1)
     }
 
     fn column(&self, values: Vec<f64>) -> Tensor<2> {

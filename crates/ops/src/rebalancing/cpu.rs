@@ -86,25 +86,25 @@ fn changes(before: &[f64], now: &[f64], changes: &mut [f64]) {
 }
 
 pub(super) fn forward<F: Real>(plan: &RebalancingPlan, positions: View<'_, F>, output: &mut [F]) {
-    let (batch, assets) = (positions.shape[0], plan.assets);
+    let (batch, assets) = (positions.shape[0], plan.windows.assets);
     let length = positions.values.len() / batch;
     let streamed = (-plan.terms.streaming_fee).ln_1p();
     let tasks = pieces(Some(output), batch).into_iter().flatten().enumerate().collect();
-    run(tasks, batch * plan.visits() * assets * WORK, |(entry, output): (usize, &mut [F])| {
-        let window = entry % plan.starts.len();
-        let mut walk = Walk::new(&plan.layout, &positions.values[entry * length..(entry + 1) * length], assets);
-        let mut samples = plan.samples.iter().zip(output).peekable();
+    run(tasks, batch * plan.windows.visits() * assets * WORK, |(entry, output): (usize, &mut [F])| {
+        let window = entry % plan.windows.starts.len();
+        let mut walk = Walk::new(&plan.windows.layout, &positions.values[entry * length..(entry + 1) * length], assets);
+        let mut samples = plan.windows.samples.iter().zip(output).peekable();
         let zeros = || vec![0.0; assets];
         let (mut held, mut before, mut now) = (zeros(), zeros(), zeros());
         let (mut moved, mut costs) = (zeros(), zeros());
-        walk.weights(plan.layout.place(0), &mut held);
+        walk.weights(plan.windows.layout.place(0), &mut held);
         before.clone_from(&held);
         let (mut last, mut total) = (0, 0.0);
-        for visit in 0..plan.visits() {
-            walk.weights(plan.layout.place(visit), &mut now);
-            if plan.terms.executes(&plan.layout, visit) {
-                changes(plan.prices_of(window, last), plan.prices_of(window, visit), &mut moved);
-                plan.terms.unit_costs(plan.row(window, visit), &mut costs);
+        for visit in 0..plan.windows.visits() {
+            walk.weights(plan.windows.layout.place(visit), &mut now);
+            if plan.terms.executes(&plan.windows.layout, visit) {
+                changes(plan.windows.prices_of(window, last), plan.windows.prices_of(window, visit), &mut moved);
+                plan.terms.unit_costs(plan.windows.row(window, visit), &mut costs);
                 let row = Row { changes: &moved, costs: &costs, held: &held, before: &before, now: &now };
                 total += row.log_growth() + streamed;
                 held.clone_from(&now);
@@ -124,52 +124,52 @@ pub(super) fn backward<F: Real>(
     cotangent: View<'_, F>,
     gradient: &mut [F],
 ) {
-    let (batch, assets) = (positions.shape[0], plan.assets);
-    let (length, sampled) = (positions.values.len() / batch, plan.samples.len());
+    let (batch, assets) = (positions.shape[0], plan.windows.assets);
+    let (length, sampled) = (positions.values.len() / batch, plan.windows.samples.len());
     let tasks = pieces(Some(gradient), batch).into_iter().flatten().enumerate().collect();
-    run(tasks, 2 * batch * plan.visits() * assets * WORK, |(entry, gradient): (usize, &mut [F])| {
-        let window = entry % plan.starts.len();
+    run(tasks, 2 * batch * plan.windows.visits() * assets * WORK, |(entry, gradient): (usize, &mut [F])| {
+        let window = entry % plan.windows.starts.len();
         let positions = &positions.values[entry * length..(entry + 1) * length];
         let cotangent = &cotangent.values[entry * sampled..(entry + 1) * sampled];
-        let mut walk = Walk::new(&plan.layout, positions, assets);
-        let mut accumulator = Accumulator::new(&plan.layout, positions, gradient, assets);
-        let mut samples = plan.samples.iter().zip(cotangent).rev().peekable();
+        let mut walk = Walk::new(&plan.windows.layout, positions, assets);
+        let mut accumulator = Accumulator::new(&plan.windows.layout, positions, gradient, assets);
+        let mut samples = plan.windows.samples.iter().zip(cotangent).rev().peekable();
         let zeros = || vec![0.0; assets];
         let (mut held, mut before, mut now) = (zeros(), zeros(), zeros());
         let (mut moved, mut costs) = (zeros(), zeros());
         // What is known of the gradient with respect to the weights of the row at hand, and of those it looks back at.
         let (mut to_now, mut to_held, mut to_before) = (zeros(), zeros(), zeros());
         let mut later = 0.0;
-        let mut visit = plan.visits().saturating_sub(1);
-        walk.weights(plan.layout.place(visit), &mut now);
+        let mut visit = plan.windows.visits().saturating_sub(1);
+        walk.weights(plan.windows.layout.place(visit), &mut now);
         // At the first row nothing has moved yet: it has no slope.
         while let Some(last) = plan.executed_before(visit) {
             if let Some((_, found)) = samples.next_if(|(sample, _)| **sample == visit) {
                 later += found.wide();
             }
-            walk.weights(plan.layout.place(visit - 1), &mut before);
+            walk.weights(plan.windows.layout.place(visit - 1), &mut before);
             if last + 1 == visit {
                 held.clone_from(&before);
             } else {
-                walk.weights(plan.layout.place(last), &mut held);
+                walk.weights(plan.windows.layout.place(last), &mut held);
             }
-            changes(plan.prices_of(window, last), plan.prices_of(window, visit), &mut moved);
-            plan.terms.unit_costs(plan.row(window, visit), &mut costs);
+            changes(plan.windows.prices_of(window, last), plan.windows.prices_of(window, visit), &mut moved);
+            plan.terms.unit_costs(plan.windows.row(window, visit), &mut costs);
             let row = Row { changes: &moved, costs: &costs, held: &held, before: &before, now: &now };
             row.adjoint(later, &mut to_held, &mut to_before, &mut to_now);
-            accumulator.add(plan.layout.place(visit), &to_now);
+            accumulator.add(plan.windows.layout.place(visit), &to_now);
             if last + 1 == visit {
                 for (held, before) in to_held.iter_mut().zip(&to_before) {
                     *held += before;
                 }
             } else {
-                accumulator.add(plan.layout.place(visit - 1), &to_before);
+                accumulator.add(plan.windows.layout.place(visit - 1), &to_before);
             }
             std::mem::swap(&mut to_now, &mut to_held);
             std::mem::swap(&mut now, &mut held);
             visit = last;
         }
-        accumulator.add(plan.layout.place(visit), &to_now);
+        accumulator.add(plan.windows.layout.place(visit), &to_now);
         accumulator.finish();
     });
 }

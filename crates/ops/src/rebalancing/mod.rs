@@ -33,80 +33,32 @@ pub use terms::{DailySpreads, RebalancingTerms};
 use burn::tensor::Tensor;
 
 use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
-use crate::growth::{PlanError, length, positive};
-use crate::interpolation::PathLayout;
+use crate::growth::PlanError;
+use crate::windows::PricedWindows;
 
 /// Windows of one price table in which portfolios are rebalanced in the same way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RebalancingPlan {
-    layout: PathLayout,
-    starts: Arc<[usize]>,
-    assets: usize,
-    prices: Arc<[f64]>,
-    samples: Arc<[usize]>,
+    windows: PricedWindows,
     terms: RebalancingTerms,
 }
 
 impl RebalancingPlan {
-    /// A plan over windows that begin at the rows `starts` of `prices`, `[rows, assets]` row-major. `samples` are the visits
-    /// (indices of visited rows, rising) whose value is wanted; the portfolio is rebalanced at each of them.
+    /// A portfolio that is rebalanced in these windows, at each sample at least.
     ///
     /// # Errors
-    /// [`PlanError`] when a size is zero, a window or sample lies outside, nobody rebalances at a sample, or a cost is out of
-    /// its range.
-    pub fn new(
-        layout: PathLayout,
-        starts: impl Into<Arc<[usize]>>,
-        assets: usize,
-        prices: Arc<[f64]>,
-        samples: impl Into<Arc<[usize]>>,
-        terms: RebalancingTerms,
-    ) -> Result<Self, PlanError> {
-        layout.validate()?;
-        let (starts, samples) = (starts.into(), samples.into());
-        positive(&[("windows", starts.len()), ("assets", assets), ("samples", samples.len())])?;
-        let rows = starts.iter().max().map_or(0, |start| start + layout.rows);
-        let found = prices.len() / assets;
-        length("prices", "at least the rows of every window", rows.max(found), found)?;
-        terms.validate(found, assets)?;
-        let rises = samples.windows(2).all(|pair| pair[0] < pair[1]);
-        if !rises || samples.last().is_some_and(|last| *last >= layout.visited()) {
-            return Err(PlanError::Samples { visited: layout.visited() });
-        }
-        if let Some(idle) = samples.iter().find(|visit| !terms.executes(&layout, **visit)) {
+    /// [`PlanError`] when nobody rebalances at a sample or a cost is out of its range.
+    pub fn new(windows: PricedWindows, terms: RebalancingTerms) -> Result<Self, PlanError> {
+        terms.validate(windows.table_rows(), windows.assets)?;
+        if let Some(idle) = windows.samples.iter().find(|visit| !terms.executes(&windows.layout, **visit)) {
             return Err(PlanError::Range { name: "samples", value: format!("{idle}, where nobody rebalances") });
         }
-        Ok(Self { layout, starts, assets, prices, samples, terms })
-    }
-
-    fn check(&self, positions: &[usize]) {
-        self.layout.check(positions);
-        assert!(
-            positions[0].is_multiple_of(self.starts.len()) && positions[2] == self.assets,
-            "rebalancing: positions must be [sets * {}, K + 1, {}], got {positions:?}",
-            self.starts.len(),
-            self.assets
-        );
-    }
-
-    /// Row of the price table at one visit of a window.
-    fn row(&self, window: usize, visit: usize) -> usize {
-        self.starts[window] + visit * self.layout.stride
-    }
-
-    fn prices_of(&self, window: usize, visit: usize) -> &[f64] {
-        let row = self.row(window, visit) * self.assets;
-        &self.prices[row..row + self.assets]
-    }
-
-    /// Number of visits up to the last sample.
-    fn visits(&self) -> usize {
-        self.samples.last().map_or(0, |last| last + 1)
+        Ok(Self { windows, terms })
     }
 
     /// The executed visit before one, if there is any.
     fn executed_before(&self, visit: usize) -> Option<usize> {
-        (0..visit).rev().find(|&earlier| self.terms.executes(&self.layout, earlier))
+        (0..visit).rev().find(|&earlier| self.terms.executes(&self.windows.layout, earlier))
     }
 }
 
@@ -134,8 +86,8 @@ struct Rebalancing(Arc<RebalancingPlan>);
 
 impl Primitive<1> for Rebalancing {
     fn output_shape(&self, [positions]: [&[usize]; 1]) -> Vec<usize> {
-        self.0.check(positions);
-        vec![positions[0], self.0.samples.len()]
+        self.0.windows.check("rebalancing", positions);
+        vec![positions[0], self.0.windows.samples.len()]
     }
 
     fn forward<F: Real>(&self, [positions]: [View<'_, F>; 1], output: &mut [F], _: &mut [f64]) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use gradpool_ops::interpolation::PathLayout;
-use gradpool_ops::{Costs, DailySpreads, RebalancingPlan, RebalancingTerms, RowInputs, rebalancing};
+use gradpool_ops::{Costs, DailySpreads, PricedWindows, RebalancingPlan, RebalancingTerms, RowInputs, rebalancing};
 use gradpool_strategy::{StrategySettings, Windows};
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +150,8 @@ impl Pool {
         let visits: Vec<usize> = rows.iter().map(|row| row / layout.stride).collect();
         let terms = kind.terms(self, history)?;
         let starts = windows.starts.clone();
-        let plan = RebalancingPlan::new(layout, starts, assets, history.shared_prices(), visits, terms)
+        let plan = PricedWindows::new(layout, starts, assets, history.shared_prices(), visits)
+            .and_then(|windows| RebalancingPlan::new(windows, terms))
             .map_err(|error| PoolError::Plan(error.to_string()))?;
         Ok(rebalancing(positions.clone(), &Arc::new(plan)))
     }

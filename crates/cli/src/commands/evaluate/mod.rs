@@ -121,7 +121,7 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
     let objective = candidates[0].setup.experiment.goal().objective;
     let mut evaluation = Evaluation {
         objective,
-        note: note(&candidates[0].setup),
+        note: notes(&candidates),
         sample: candidates.iter().map(|candidate| candidate.judged.sample).max().unwrap_or(Sample::Unseen),
         period,
         runs: candidates.iter().map(evaluate).collect::<anyhow::Result<_>>()?,
@@ -144,6 +144,13 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
         }
     }
     Ok(EXIT_DONE)
+}
+
+/// What the numbers are those of, said once for candidates that do not differ in it.
+fn notes(candidates: &[Candidate]) -> String {
+    let mut notes: Vec<String> = candidates.iter().map(|candidate| note(&candidate.setup)).collect();
+    notes.dedup();
+    notes.join("; ")
 }
 
 /// The fee rates to judge at; `None` is the pool's own.
