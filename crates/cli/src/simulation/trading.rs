@@ -1,20 +1,20 @@
 //! Who traded with the pool and what it earned and lost by it: one arbitrage after another, without tensors.
 
-use gradpool_ops::arbitrage::{Arbitrageur, Meeting, Trading, UserTrade};
+use gradpool_ops::arbitrage::{Arbitrageur, Meeting, SMALLEST_SHARE, Trading, UserTrade};
 use gradpool_ops::{PathLayout, interpolate};
 use gradpool_pools::{PoolKind, Rebalanced};
 
 use super::{Simulation, to_host};
 
 impl Simulation<'_> {
-    /// What trading did over the simulated rows; nothing is known of pools that arbitrageurs do not hold at weights.
+    /// What trading did over the simulated rows; nothing is known of portfolios that nobody trades with.
     ///
     /// # Errors
     /// What strategy or pool refuse.
     pub fn trading(&self) -> anyhow::Result<Option<Trading>> {
         let experiment = &self.setup.experiment;
         if experiment.pool().settings().kind != PoolKind::Weighted {
-            return Ok(None);
+            return self.trading_along_curve();
         }
         let run = experiment.pool().run(experiment.history(), &self.parameters()?, &self.windows(), &[0])?;
         let weights = to_host(interpolate(run.positions, &PathLayout { stride: 1, ..run.layout }))?;
@@ -23,6 +23,40 @@ impl Simulation<'_> {
         let interval = run.layout.block_rows;
         let fees = (0..self.rows()).filter_map(|row| fees.get((row / interval).min(fees.len().max(1) - 1)).copied());
         Ok(Some(self.trade(&weights, &fees.collect::<Vec<_>>())?.1))
+    }
+
+    /// The same of a pool with a curve of its own, by what its reserves did at every row, which counts as one arbitrage.
+    /// Nothing is known where others trade too, shares are issued, or fees are shared: reserves do not say who moved them.
+    fn trading_along_curve(&self) -> anyhow::Result<Option<Trading>> {
+        let (pool, history) = (self.setup.experiment.pool(), self.setup.experiment.history());
+        let (settings, inputs) = (pool.settings(), history.inputs());
+        let shared = settings.costs.noise_trader_ratio > 0.0 || settings.costs.protocol_fee_share > 0.0;
+        let alone = inputs.lp_supply.is_none() && inputs.trades.is_empty();
+        let Some(mut curve) = pool.curve_walk(history, self.values, self.rows.start)?.filter(|_| alone && !shared)
+        else {
+            return Ok(None);
+        };
+        let mut trading = Trading::default();
+        for row in self.rows.clone().step_by(settings.arbitrage_interval_rows) {
+            let prices = history.prices().row(row);
+            let (before, earned) = (curve.reserves(), curve.fee_revenue());
+            curve.visit(row, [prices[0], prices[1]]);
+            let paid = [0, 1].map(|token| (curve.reserves()[token] - before[token]) * prices[token]);
+            let volume = paid[0].max(0.0) + paid[1].max(0.0);
+            if volume < SMALLEST_SHARE * (before[0] * prices[0] + before[1] * prices[1]) {
+                continue;
+            }
+            let fee_rate = inputs.fee_rate.as_ref().map_or(settings.costs.fee_rate, |rates| rates[row]);
+            let counted = settings.kind.counts_fee_revenue().then(|| curve.fee_revenue() - earned);
+            let fee = counted.unwrap_or(volume * fee_rate);
+            trading.arbitrages += 1;
+            trading.volume += volume;
+            trading.fee_income += fee;
+            trading.arbitrage_loss_net -= paid[0] + paid[1];
+            trading.arbitrage_loss_gross += fee - paid[0] - paid[1];
+            trading.gas_paid += inputs.gas_cost.as_ref().map_or(settings.costs.gas_cost, |gas| gas[row]);
+        }
+        Ok(Some(trading))
     }
 
     /// What the pool's final value is below that of a portfolio that holds the same weights on a market without costs: loss

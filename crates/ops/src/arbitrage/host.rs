@@ -7,8 +7,8 @@ use super::trade::{Pool, Quotes};
 use super::{Costs, UserTrade};
 use crate::growth::PlanError;
 
-/// Trades of a smaller share of the pool's value are not counted.
-const SMALLEST_SHARE: f64 = 1e-12;
+/// Trades of a smaller share of the pool's value are not counted: without costs every arbitrage trades what rounding left.
+pub const SMALLEST_SHARE: f64 = 1e-12;
 
 /// A pool that is arbitraged row by row.
 #[derive(Clone, Debug)]
@@ -121,7 +121,6 @@ impl Arbitrageur {
         let weights = if with_weights_before { &self.before } else { &self.weights };
         if let Some(leg) = self.pool.arbitrage_leg(weights, &self.quotes, &self.terms) {
             let (profit, volume) = leg.profit_and_volume(weights, &self.quotes, &self.terms);
-            // Without costs every arbitrage trades, if only what rounding left.
             let value: f64 = leg.reserves.iter().zip(&self.quotes.prices).map(|(reserve, price)| reserve * price).sum();
             if volume < SMALLEST_SHARE * value {
                 return;

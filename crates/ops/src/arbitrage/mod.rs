@@ -39,7 +39,7 @@ mod user_trade;
 
 use std::sync::Arc;
 
-pub use host::{Arbitrageur, Meeting, Trading};
+pub use host::{Arbitrageur, Meeting, SMALLEST_SHARE, Trading};
 pub use inputs::{RowInputs, UserTrade};
 
 use burn::tensor::Tensor;
