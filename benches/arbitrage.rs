@@ -14,7 +14,9 @@ use common::{best, briefly};
 use criterion::{Criterion, criterion_group, criterion_main};
 use gradpool_market::{SynthesisSpec, synthesize};
 use gradpool_ops::arbitrage::{Arbitrageur, Meeting};
-use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, PricedWindows, arbitrage, interpolate};
+use gradpool_ops::{
+    ArbitragePlan, CheckedInputs, Costs, Interpolation, PathLayout, PricedWindows, arbitrage, interpolate,
+};
 
 const DAY: usize = 1440;
 const YEAR: usize = 365 * DAY;
@@ -67,15 +69,21 @@ impl Subject {
         let first_prices = Tensor::<2>::from_data(TensorData::new(prices[..assets].to_vec(), [1, assets]), place);
         let initial = first * 1e6 / first_prices;
         let weights = interpolate(positions.clone().narrow(0, 0, 1), &layout).into_data().try_to_vec::<f64>().unwrap();
-        let mut pool =
-            Arbitrageur::new(&costs, &initial.clone().into_data().try_to_vec::<f64>().unwrap()[..assets]).unwrap();
+        let mut pool = Arbitrageur::new(
+            &costs,
+            CheckedInputs::default(),
+            &initial.clone().into_data().try_to_vec::<f64>().unwrap()[..assets],
+        )
+        .unwrap();
         let row = |row: usize| row * assets..(row + 1) * assets;
         for now in 0..minutes {
             pool.visit(&Meeting {
+                row: now,
+                fee_rate: None,
                 weights_before: &weights[row(now.saturating_sub(1))],
                 weights: &weights[row(now)],
                 prices: &prices[row(now)],
-                user_trades: &[],
+                rests: false,
             });
         }
         let plan = Arc::new(

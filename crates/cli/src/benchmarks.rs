@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `hodl` | the basket that the pool begins with, held |
 //! | `uniform` | equal shares of the initial value, held |
-//! | `balancer` | a zero-fee pool that keeps its first weights, arbitraged as the judged pool is |
+//! | `balancer` | a pool that keeps its first weights, arbitraged at the costs of the judged pool |
 //! | `random` | the judged pool with parameters that nobody trained: draws around the starting point of training |
 
 use std::ops::Range;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use gradpool_metrics::{Metric, MetricValue};
-use gradpool_pools::{Pool, PoolKind, PoolSettings};
+use gradpool_pools::{Pool, PoolKind, PoolSettings, RowInputs};
 use gradpool_strategy::fees::FeeSettings;
 use gradpool_strategy::rules::Constant;
 use gradpool_strategy::{ParameterSets, ParameterValues, Strategy, StrategySettings, Windows};
@@ -34,7 +34,7 @@ pub enum Benchmark {
     Hodl,
     /// Equal shares of the initial value, held
     Uniform,
-    /// A zero-fee pool with constant weights, the initial ones
+    /// A pool with constant weights, the initial ones, at the same costs
     Balancer,
     /// The same pool with parameters drawn around the starting point of training
     Random,
@@ -166,5 +166,5 @@ fn constant_weights(setup: &Setup, arbitrate: bool) -> anyhow::Result<Experiment
     if !arbitrate {
         return Ok(experiment);
     }
-    Ok(experiment.with_inputs(setup.experiment.history().inputs().clone())?)
+    Ok(experiment.with_inputs(RowInputs::clone(setup.experiment.history().inputs()))?)
 }

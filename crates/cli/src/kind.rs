@@ -1,7 +1,7 @@
 //! Which kind of pool the name of a rule means.
 
 use gradpool_ops::curves::{Eclp, FmAmm, ReclammState};
-use gradpool_pools::{PoolKind, Rebalanced, ReclammPool};
+use gradpool_pools::{PoolKind, Rebalanced, ReclammPool, Rest};
 use gradpool_strategy::rules::gyroscope::GYROSCOPE;
 use gradpool_strategy::rules::reclamm::RECLAMM;
 
@@ -21,9 +21,13 @@ pub const INDEX_FUND: &str = "trad_hodling_index_market_cap";
 /// What the manager of an index fund takes in a year, unless the configuration says otherwise.
 const ANNUAL_STREAMING_FEE: f64 = 0.04;
 
-/// Whether a pool rests while its weights do.
-pub fn rests_with_weights(section: &PoolSection) -> bool {
-    section.rule == HODLING_INDEX
+/// When a pool is closed for trades.
+pub fn rest(section: &PoolSection) -> Rest {
+    match (section.rule.as_str(), section.compat.hodling_forgets_drift) {
+        (HODLING_INDEX, false) => Rest::WithWeights,
+        (HODLING_INDEX, true) => Rest::Forgetful,
+        _ => Rest::Never,
+    }
 }
 
 /// Whether a rule is that of a pool of two assets with a curve of its own.

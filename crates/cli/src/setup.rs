@@ -392,8 +392,7 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         kind: kind::of(section, prices.assets()),
         initial_value: section.initial_value,
         arbitrage_interval_rows,
-        rests_with_weights: kind::rests_with_weights(section),
-        forgets_drift: section.compat.hodling_forgets_drift,
+        rest: kind::rest(section),
         arbitrate: section.arbitrate && section.rule != HODL,
         valuation: match section.valuation {
             config::Valuation::Auto => gradpool_pools::Valuation::Auto,

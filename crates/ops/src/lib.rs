@@ -32,7 +32,7 @@ pub mod recurrence;
 pub mod solve;
 pub mod windows;
 
-pub use arbitrage::{ArbitragePlan, Costs, RowInputs, UserTrade, arbitrage};
+pub use arbitrage::{ArbitragePlan, CheckedInputs, Costs, RowInputs, UserTrade, arbitrage};
 pub use backend::has_fused_kernels;
 pub use curves::{Curve, CurvePlan, CurveSettings, CurveWalk, curve_reserves};
 pub use growth::{GrowthPlan, PlanError, Segment, Span, growth};

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor};
-use common::{Numbers, distance, loss, tensor, values};
+use common::{Numbers, Shape, distance, loss, shapes, tensor, values};
 use gradpool_ops::arbitrage::reference;
 use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, PricedWindows, RowInputs, UserTrade, arbitrage};
 use proptest::prelude::*;
@@ -39,7 +39,8 @@ impl Call {
         let samples = self.samples.clone();
         let plan = PricedWindows::new(self.layout, self.starts.clone(), self.assets, prices, samples).unwrap();
         let plan = ArbitragePlan::new(plan, self.costs).unwrap();
-        let plan = plan.with_inputs(self.inputs.clone()).unwrap().with_fee_rows(self.fee_rows);
+        let inputs = self.inputs.clone().check(self.prices.len() / self.assets, self.assets).unwrap();
+        let plan = plan.with_inputs(inputs).unwrap().with_fee_rows(self.fee_rows);
         Arc::new(if self.rests { plan.resting_with_weights() } else { plan })
     }
 
@@ -92,28 +93,12 @@ impl Call {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    assets: usize,
-    sets: usize,
-    windows: usize,
-    block_rows: usize,
-    blocks: usize,
-    stride: usize,
-    constant_first_block: bool,
-    interpolation: Interpolation,
-}
-
 /// A call with `blocks` ramps, prices that move by up to a few percent a row, and reserves that hold the first weights.
 fn call(seed: u64, shape: Shape, costs: Costs) -> Call {
-    let Shape { assets, sets, windows, block_rows, blocks, stride, constant_first_block, interpolation } = shape;
+    let Shape { assets, sets, windows, blocks, .. } = shape;
     let mut numbers = Numbers(seed);
-    let ramp_rows = 1 + (seed % block_rows as u64) as usize;
-    let rows = block_rows * (blocks + usize::from(constant_first_block));
-    let layout = PathLayout { block_rows, ramp_rows, interpolation, constant_first_block, rows, stride };
-    let starts: Vec<usize> = (0..windows).map(|window| 2 * window).collect();
-    let log_prices = numbers.log_prices(rows + 2 * windows, assets);
-    let prices: Vec<f64> = log_prices.iter().map(|log| log.exp()).collect();
+    let (layout, starts) = (shape.layout(seed), shape.starts());
+    let prices = shape.prices(&layout, &mut numbers);
     let batch = sets * windows;
     let positions = numbers.weights(batch * (blocks + 1), assets);
     let initial = (0..batch)
@@ -196,15 +181,6 @@ fn changes() -> impl Strategy<Value = Changes> {
         trades: e,
         rests: f,
         dynamic_form: g,
-    })
-}
-
-fn shapes() -> impl Strategy<Value = Shape> {
-    let sizes = (2usize..9, 1usize..3, 1usize..3, 1usize..7, 1usize..5, 1usize..3);
-    let methods = prop::sample::select(vec![Interpolation::Linear, Interpolation::ApproxOptimal]);
-    (sizes, any::<bool>(), methods).prop_map(|(sizes, constant_first_block, interpolation)| {
-        let (assets, sets, windows, block_rows, blocks, stride) = sizes;
-        Shape { assets, sets, windows, block_rows, blocks, stride, constant_first_block, interpolation }
     })
 }
 

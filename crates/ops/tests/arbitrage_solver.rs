@@ -9,8 +9,8 @@ use clarabel::solver::{
     DefaultSettingsBuilder, DefaultSolver, IPSolver, SolverStatus, SupportedConeT::ExponentialConeT,
     SupportedConeT::NonnegativeConeT,
 };
-use gradpool_ops::Costs;
 use gradpool_ops::arbitrage::{Arbitrageur, Meeting};
+use gradpool_ops::{CheckedInputs, Costs};
 use proptest::prelude::*;
 
 /// Profit and reserves after the best trade, in value; the pool has value shares `shares` and weights `weights`. `None` where
@@ -91,9 +91,9 @@ proptest! {
     #[test]
     fn water_filling_finds_what_a_solver_finds((shares, weights, fee) in pools()) {
         let prices = vec![1.0; shares.len()];
-        let mut pool = Arbitrageur::new(&Costs { fee_rate: fee, ..Costs::default() }, &shares).unwrap();
-        let row = Meeting { weights_before: &weights, weights: &weights, prices: &prices, user_trades: &[] };
-        pool.visit(&row);
+        let mut pool = Arbitrageur::new(&Costs { fee_rate: fee, ..Costs::default() }, CheckedInputs::default(), &shares).unwrap();
+        let (row, fee_rate, rests) = (0, None, false);
+        pool.visit(&Meeting { row, fee_rate, weights_before: &weights, weights: &weights, prices: &prices, rests });
         let solved = solved(&shares, &weights, fee);
         prop_assume!(solved.is_some());
         let (profit, after) = solved.unwrap_or_default();

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device};
 use common::{Numbers, differences, distance, loss, tensor, values};
 use gradpool_ops::curves::{Eclp, FmAmm, Reclamm, ReclammInterpolation, ReclammState};
-use gradpool_ops::{Costs, Curve, CurvePlan, CurveSettings, CurveWalk, RowInputs, UserTrade, curve_reserves};
+use gradpool_ops::{
+    CheckedInputs, Costs, Curve, CurvePlan, CurveSettings, CurveWalk, RowInputs, UserTrade, curve_reserves,
+};
 use proptest::prelude::*;
 
 const FEE: f64 = 0.003;
@@ -24,7 +26,7 @@ fn reclamm(interpolation: ReclammInterpolation) -> Reclamm {
 }
 
 fn settings(curve: Curve, costs: Costs) -> CurveSettings {
-    let inputs = RowInputs::default();
+    let inputs = CheckedInputs::default();
     CurveSettings { curve, initial_value: 1000.0, seconds: 1.0, arbitrate: true, costs, inputs }
 }
 
@@ -126,6 +128,7 @@ fn walks_and_plans_agree_and_threads_change_no_bit() {
             trades: trades.into(),
             ..RowInputs::default()
         };
+        let inputs = inputs.check(rows, 2).unwrap();
         let settings = CurveSettings { inputs, ..settings(curve, Costs { gas_cost: 0.01, ..Costs::default() }) };
         let samples: Vec<usize> = (0..40).collect();
         let plan = plan(settings.clone(), &prices, vec![4], samples.clone());
@@ -134,7 +137,7 @@ fn walks_and_plans_agree_and_threads_change_no_bit() {
             values(&curve_reserves(parameters, &plan))
         };
         let found = run();
-        let mut walk = CurveWalk::new(&settings, &parameters, 4, row(&prices, 4)).unwrap();
+        let mut walk = CurveWalk::new(&settings, &parameters, row(&prices, 4)).unwrap();
         for visit in samples {
             let at = 4 + 2 * visit;
             walk.visit(at, row(&prices, at));
@@ -173,7 +176,7 @@ proptest! {
                 continue;
             }
             let costs = Costs { fee_rate: FEE, ..Costs::default() };
-            let mut walk = CurveWalk::new(&settings(curve, costs), &parameters, 0, start).unwrap();
+            let mut walk = CurveWalk::new(&settings(curve, costs), &parameters, start).unwrap();
             let before = walk.reserves();
             walk.visit(0, start);
             walk.visit(1, here);
@@ -190,7 +193,7 @@ proptest! {
             let run = |value: f64, unit: f64| {
                 let settings = CurveSettings { initial_value: value, ..settings(curve, costs) };
                 let prices: Vec<f64> = prices.iter().map(|price| price * unit).collect();
-                let mut walk = CurveWalk::new(&settings, &parameters, 0, row(&prices, 0)).unwrap();
+                let mut walk = CurveWalk::new(&settings, &parameters, row(&prices, 0)).unwrap();
                 (0..60).for_each(|at| walk.visit(at, row(&prices, at)));
                 walk.reserves()
             };
@@ -216,8 +219,8 @@ proptest! {
             }
             let still = CurveSettings { arbitrate: false, ..settings(curve, Costs::default()) };
             let begin = |trades: Vec<UserTrade>| {
-                let inputs = RowInputs { trades: trades.into(), ..RowInputs::default() };
-                CurveWalk::new(&CurveSettings { inputs, ..still.clone() }, &parameters, 0, prices).unwrap()
+                let inputs = RowInputs { trades: trades.into(), ..RowInputs::default() }.check(2, 2).unwrap();
+                CurveWalk::new(&CurveSettings { inputs, ..still.clone() }, &parameters, prices).unwrap()
             };
             let before = begin(Vec::new()).reserves();
             let there = UserTrade { row: 0, token_in, token_out: 1 - token_in, amount_in: share * before[token_in] };
@@ -294,7 +297,7 @@ proptest! {
         let plain = PlainEllipse::new(parameters);
         let costs = Costs { fee_rate: fee, ..Costs::default() };
         let settings = settings(Curve::Eclp(Eclp::default()), costs);
-        let mut walk = CurveWalk::new(&settings, &parameters, 0, row(&prices, 0)).unwrap();
+        let mut walk = CurveWalk::new(&settings, &parameters, row(&prices, 0)).unwrap();
         let mut size = plain.size(walk.reserves());
         for at in 0..50 {
             let here = row(&prices, at);
@@ -321,7 +324,7 @@ proptest! {
         let prices = prices(seed, 2, 0.1);
         let costs = Costs { fee_rate: fee, ..Costs::default() };
         let pool = settings(Curve::FmAmm(FmAmm { arbitrage_quality: 0.0 }), costs);
-        let mut walk = CurveWalk::new(&pool, &[0.5], 0, row(&prices, 0)).unwrap();
+        let mut walk = CurveWalk::new(&pool, &[0.5], row(&prices, 0)).unwrap();
         let before = walk.reserves();
         let here = row(&prices, 1);
         walk.visit(1, here);
@@ -348,7 +351,7 @@ proptest! {
         // A margin of zero never moves the range.
         let parameters = [4.0, 0.0, 1.0, 0.0, 0.0];
         let settings = settings(Curve::Reclamm(pool), Costs::default());
-        let mut walk = CurveWalk::new(&settings, &parameters, 0, row(&prices, 0)).unwrap();
+        let mut walk = CurveWalk::new(&settings, &parameters, row(&prices, 0)).unwrap();
         let virtuals = walk.reserves().map(|reserve| reserve / (2f64.sqrt() - 1.0));
         let product = |walk: &CurveWalk| {
             let reserves = walk.reserves();
@@ -366,7 +369,7 @@ proptest! {
 fn a_reclamm_is_drained_to_a_cent() {
     let pool = settings(Curve::Reclamm(reclamm(ReclammInterpolation::Geometric)), Costs::default());
     let parameters = [1.1, 0.0, 1.0, 0.0, 0.0];
-    let mut walk = CurveWalk::new(&pool, &parameters, 0, [200.0, 100.0]).unwrap();
+    let mut walk = CurveWalk::new(&pool, &parameters, [200.0, 100.0]).unwrap();
     walk.visit(0, [400.0, 100.0]);
     let [first, second] = walk.reserves();
     assert!((first * 400.0 - 0.01).abs() < 1e-10 && second > 9.0, "{first} {second}");
@@ -381,7 +384,7 @@ fn gas_and_the_arbitrageurs_own_fee_keep_small_trades_away() {
         }
         let start = row(&prices(3, 1, 0.01), 0);
         let costs = Costs { gas_cost: 1e6, ..Costs::default() };
-        let mut walk = CurveWalk::new(&settings(curve, costs), &parameters, 0, start).unwrap();
+        let mut walk = CurveWalk::new(&settings(curve, costs), &parameters, start).unwrap();
         let before = walk.reserves();
         walk.visit(1, [start[0] * 1.1, start[1]]);
         assert_eq!(walk.reserves(), before, "{curve:?}");

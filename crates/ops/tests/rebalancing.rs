@@ -6,7 +6,9 @@ mod common;
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor};
-use common::{Numbers, assert_gradient, assert_same, distance, on_threads, tensor, value_and_gradient, values};
+use common::{
+    Numbers, Shape, assert_gradient, assert_same, distance, on_threads, shapes, tensor, value_and_gradient, values,
+};
 use gradpool_ops::rebalancing::reference;
 use gradpool_ops::{
     DailySpreads, Interpolation, PathLayout, PricedWindows, RebalancingPlan, RebalancingTerms, rebalancing,
@@ -26,18 +28,6 @@ struct Call {
     terms: RebalancingTerms,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    assets: usize,
-    sets: usize,
-    windows: usize,
-    block_rows: usize,
-    blocks: usize,
-    stride: usize,
-    constant_first_block: bool,
-    interpolation: Interpolation,
-}
-
 /// Which costs, and when.
 #[derive(Clone, Copy, Debug)]
 struct Kind {
@@ -52,14 +42,11 @@ const FREE: Kind = Kind { fee_rate: 0.0, per_row: false, spreads: false, streami
 
 impl Call {
     fn new(seed: u64, shape: Shape, kind: Kind) -> Self {
-        let Shape { assets, sets, windows, block_rows, blocks, stride, constant_first_block, interpolation } = shape;
+        let Shape { assets, sets, windows, block_rows, blocks, stride, .. } = shape;
         let mut numbers = Numbers(seed);
-        let ramp_rows = 1 + (seed % block_rows as u64) as usize;
-        let rows = block_rows * (blocks + usize::from(constant_first_block));
-        let layout = PathLayout { block_rows, ramp_rows, interpolation, constant_first_block, rows, stride };
-        let starts: Vec<usize> = (0..windows).map(|window| 2 * window).collect();
-        let table = rows + 2 * windows;
-        let prices = numbers.log_prices(table, assets).iter().map(|log| log.exp()).collect();
+        let (layout, starts) = (shape.layout(seed), shape.starts());
+        let prices = shape.prices(&layout, &mut numbers);
+        let table = prices.len() / assets;
         let batch = sets * windows;
         let positions = numbers.weights(batch * (blocks + 1), assets);
         let days = (table + 3).div_ceil(5);
@@ -72,7 +59,7 @@ impl Call {
             streaming_fee: kind.streaming_fee,
             only_in_ramps: kind.only_in_ramps,
         };
-        let executed = |visit: usize| !kind.only_in_ramps || visit * stride % block_rows < ramp_rows;
+        let executed = |visit: usize| !kind.only_in_ramps || visit * stride % block_rows < layout.ramp_rows;
         let samples: Vec<usize> = (0..layout.visited()).filter(|&visit| executed(visit) && visit % 3 != 1).collect();
         Self { assets, layout, starts, prices, positions, shape: [batch, blocks + 1, assets], samples, terms }
     }
@@ -132,15 +119,6 @@ impl Call {
         }
         found
     }
-}
-
-fn shapes() -> impl Strategy<Value = Shape> {
-    let sizes = (2usize..9, 1usize..3, 1usize..3, 1usize..7, 1usize..5, 1usize..3);
-    let methods = prop::sample::select(vec![Interpolation::Linear, Interpolation::ApproxOptimal]);
-    (sizes, any::<bool>(), methods).prop_map(|(sizes, constant_first_block, interpolation)| {
-        let (assets, sets, windows, block_rows, blocks, stride) = sizes;
-        Shape { assets, sets, windows, block_rows, blocks, stride, constant_first_block, interpolation }
-    })
 }
 
 fn kinds() -> impl Strategy<Value = Kind> {

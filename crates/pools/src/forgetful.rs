@@ -5,7 +5,8 @@ use burn::tensor::{Tensor, TensorData};
 use gradpool_ops::interpolate;
 use gradpool_strategy::Windows;
 
-use crate::pool::{Pool, PricedHistory, pick};
+use crate::history::PricedHistory;
+use crate::pool::{Pool, pick};
 
 impl Pool {
     /// Reserves `[sets * windows, samples, assets]` at visits, by spec 04 sec. 4.2 with the ratios of rows at rest left out.

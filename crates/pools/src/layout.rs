@@ -8,6 +8,18 @@ pub(crate) fn visited(layout: &PathLayout, row: usize) -> usize {
     row - row % layout.stride
 }
 
+/// Rising keys, each once, and where among those each of the given ones is.
+pub(crate) fn without_repetition(keys: impl Iterator<Item = usize>) -> (Vec<usize>, Vec<usize>) {
+    let (mut distinct, mut places) = (Vec::new(), Vec::new());
+    for key in keys {
+        if distinct.last() != Some(&key) {
+            distinct.push(key);
+        }
+        places.push(distinct.len() - 1);
+    }
+    (distinct, places)
+}
+
 /// Whether every change of pace happens at a visited row, so that a block is a line in steps of the stride.
 pub(crate) fn has_closed_form(layout: &PathLayout) -> bool {
     layout.block_rows.is_multiple_of(layout.stride) && layout.ramp_rows.is_multiple_of(layout.stride)

@@ -6,6 +6,7 @@
 
 pub mod error;
 mod forgetful;
+pub mod history;
 pub mod kinds;
 mod layout;
 pub mod log_prices;
@@ -15,9 +16,10 @@ pub mod settings;
 
 pub use error::PoolError;
 pub use gradpool_ops::{RowInputs, UserTrade};
+pub use history::PricedHistory;
 pub use kinds::ReclammPool;
 pub use kinds::rebalanced::Rebalanced;
 pub use log_prices::LogPrices;
-pub use pool::{Pool, PricedHistory};
+pub use pool::Pool;
 pub use run::PoolRun;
-pub use settings::{PoolKind, PoolSettings, Valuation};
+pub use settings::{PoolKind, PoolSettings, Rest, Valuation};

@@ -1,109 +1,26 @@
 //! A pool: a strategy and how its value is computed.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_market::{PriceTable, SpreadTable, SupplyTable};
+use burn::tensor::{Tensor, TensorData};
 use gradpool_ops::PricedWindows;
-use gradpool_ops::arbitrage::{ArbitragePlan, RowInputs, arbitrage};
+use gradpool_ops::arbitrage::{ArbitragePlan, arbitrage};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
 use gradpool_ops::interpolation::{Interpolation, PathLayout, Place};
-use gradpool_strategy::{CoarseSeries, ParameterSets, Strategy, Windows};
+use gradpool_strategy::{ParameterSets, Strategy, Windows};
 
 use crate::error::PoolError;
-use crate::layout::{has_closed_form, segments, visited};
-use crate::log_prices::LogPrices;
+use crate::history::PricedHistory;
+use crate::layout::{has_closed_form, segments, visited, without_repetition};
 use crate::run::PoolRun;
-use crate::settings::{PoolKind, PoolSettings, Valuation};
+use crate::settings::{PoolKind, PoolSettings, Rest, Valuation};
 
 /// A strategy and the pool around it.
 #[derive(Clone, Debug)]
 pub struct Pool {
     strategy: Strategy,
     settings: PoolSettings,
-}
-
-/// A price table with what every run over it shares: coarse rows on the device, log prices and their prefix sums.
-#[derive(Clone, Debug)]
-pub struct PricedHistory {
-    prices: Arc<PriceTable>,
-    supplies: Option<Arc<SupplyTable>>,
-    spreads: Option<Arc<SpreadTable>>,
-    inputs: RowInputs,
-    logs: LogPrices,
-    coarse: CoarseSeries,
-    /// The prices once more, in the form that arbitrage shares with its backward pass; made when first needed.
-    flat: OnceLock<Arc<[f64]>>,
-}
-
-impl PricedHistory {
-    /// The prices.
-    pub fn prices(&self) -> &PriceTable {
-        &self.prices
-    }
-
-    /// Circulating supplies, where they are known.
-    pub fn supplies(&self) -> Option<&SupplyTable> {
-        self.supplies.as_deref()
-    }
-
-    /// Bid-ask spreads, where they are known.
-    pub fn spreads(&self) -> Option<&SpreadTable> {
-        self.spreads.as_deref()
-    }
-
-    /// Series of fees and other costs, and trades of others, where there are any.
-    pub fn inputs(&self) -> &RowInputs {
-        &self.inputs
-    }
-
-    /// Device on which coarse prices lie; never an autodiff device.
-    pub fn device(&self) -> Device {
-        self.coarse.prices.device()
-    }
-
-    /// Number type of tensors.
-    pub fn dtype(&self) -> DType {
-        self.coarse.prices.dtype()
-    }
-
-    /// Coarse rows on the device of the parameters.
-    fn coarse_beside(&self, parameters: &ParameterSets) -> CoarseSeries {
-        let device = parameters.leaves.values().next().map_or_else(|| self.device(), Tensor::device);
-        CoarseSeries {
-            prices: on_device(&self.coarse.prices, &device),
-            supplies: self.coarse.supplies.as_ref().map(|supplies| on_device(supplies, &device)),
-        }
-    }
-
-    /// All prices `[rows, assets]`, row-major.
-    pub(crate) fn shared_prices(&self) -> Arc<[f64]> {
-        Arc::clone(self.flat.get_or_init(|| self.prices.prices().into()))
-    }
-
-    /// Prices `[sets * windows, samples, assets]` at the sampled rows, beside a tensor of that shape.
-    pub(crate) fn prices_at(&self, beside: &Tensor<3>, windows: &Windows, samples: &[usize]) -> Tensor<3> {
-        let [batch, _, assets] = beside.dims();
-        let mut prices = Vec::with_capacity(windows.starts.len() * samples.len() * assets);
-        for start in &windows.starts {
-            for row in samples {
-                prices.extend_from_slice(self.prices.row(start + row));
-            }
-        }
-        let shape = [windows.starts.len(), samples.len(), assets];
-        let prices = Tensor::<3>::from_data(TensorData::new(prices, shape), (&beside.device(), beside.dtype()));
-        prices.repeat_dim(0, batch / windows.starts.len())
-    }
-
-    /// Prices of one row per window, repeated for every set: `[sets * windows, assets]`.
-    pub(crate) fn rows_of(&self, sets: usize, rows: impl Iterator<Item = usize> + Clone, device: &Device) -> Tensor<2> {
-        let per_set: Vec<f64> = rows.flat_map(|row| self.prices.row(row).iter().copied()).collect();
-        let assets = self.prices.assets().len();
-        let windows = per_set.len() / assets;
-        let data = TensorData::new(per_set, [windows, assets]);
-        Tensor::<2>::from_data(data, (device, self.dtype())).repeat_dim(0, sets)
-    }
 }
 
 impl Pool {
@@ -129,7 +46,7 @@ impl Pool {
 
     /// Whether the pool is arbitraged at all rows and nothing costs anything, so that its value shares are its weights.
     pub fn holds_its_weights(&self, history: &PricedHistory) -> bool {
-        let free = history.inputs.is_empty() && !self.strategy.settings().fee.is_trained();
+        let free = history.inputs().is_empty() && !self.strategy.settings().fee.is_trained();
         self.settings.holds_its_weights() && (free || self.settings.kind != PoolKind::Weighted)
     }
 
@@ -138,90 +55,6 @@ impl Pool {
     pub fn with_valuation(mut self, valuation: Valuation) -> Self {
         self.settings.valuation = valuation;
         self
-    }
-
-    /// Computes what all runs over one price table share. `device` is a plain device; runs whose parameters are on the
-    /// autodiff form of it are differentiable.
-    ///
-    /// # Errors
-    /// [`PoolError::Assets`] if the table has another number of assets than the strategy.
-    pub fn history(&self, prices: Arc<PriceTable>, device: &Device, dtype: DType) -> Result<PricedHistory, PoolError> {
-        let (expected, found) = (self.strategy.settings().assets, prices.assets().len());
-        if expected != found {
-            return Err(PoolError::Assets { expected, found });
-        }
-        let coarse = self.strategy.coarse_rows(prices.prices(), &device.clone().inner(), dtype);
-        let interval_rows = self.strategy.settings().update_interval_rows;
-        let logs = LogPrices::new(&prices, self.settings.arbitrage_interval_rows).with_blocks(interval_rows);
-        Ok(PricedHistory {
-            prices,
-            supplies: None,
-            spreads: None,
-            inputs: RowInputs::default(),
-            logs,
-            coarse: CoarseSeries::of_prices(coarse),
-            flat: OnceLock::new(),
-        })
-    }
-
-    /// Adds circulating supplies, for rules that look at them.
-    ///
-    /// # Errors
-    /// [`PoolError::Supplies`] if they are not those of the same assets at the same rows.
-    pub fn with_supplies(
-        &self,
-        mut history: PricedHistory,
-        supplies: Arc<SupplyTable>,
-    ) -> Result<PricedHistory, PoolError> {
-        let prices = &history.prices;
-        if supplies.assets() != prices.assets() || supplies.grid() != prices.grid() {
-            return Err(PoolError::Supplies {
-                supplies: format!("{} rows of {}", supplies.rows(), supplies.assets().join(", ")),
-                prices: format!("{} rows of {}", prices.rows(), prices.assets().join(", ")),
-            });
-        }
-        let coarse = self.strategy.coarse_rows(supplies.supplies(), &history.device(), history.dtype());
-        history.coarse.supplies = Some(coarse);
-        history.supplies = Some(supplies);
-        Ok(history)
-    }
-
-    /// Adds bid-ask spreads, for portfolios that pay them.
-    ///
-    /// # Errors
-    /// [`PoolError::Spreads`] if they are not those of the same assets at the same rows.
-    pub fn with_spreads(
-        &self,
-        mut history: PricedHistory,
-        spreads: Arc<SpreadTable>,
-    ) -> Result<PricedHistory, PoolError> {
-        let prices = &history.prices;
-        if spreads.assets() != prices.assets() || spreads.grid() != prices.grid() {
-            return Err(PoolError::Spreads {
-                spreads: format!("{} rows of {}", spreads.grid().rows, spreads.assets().join(", ")),
-                prices: format!("{} rows of {}", prices.rows(), prices.assets().join(", ")),
-            });
-        }
-        history.spreads = Some(spreads);
-        Ok(history)
-    }
-
-    /// Adds what changes from row to row around the pool.
-    ///
-    /// # Errors
-    /// [`PoolError::Plan`] if a series has not one value per row of the prices, or a value outside its range.
-    pub fn with_inputs(&self, mut history: PricedHistory, inputs: RowInputs) -> Result<PricedHistory, PoolError> {
-        let (rows, assets) = (history.prices.rows(), history.prices.assets().len());
-        inputs.validate(rows, assets).map_err(|error| PoolError::Plan(error.to_string()))?;
-        if self.settings.rests_with_weights && !inputs.trades.is_empty() {
-            let reason = "users cannot trade with a pool that rests while its weights do";
-            return Err(PoolError::Plan(reason.into()));
-        }
-        if self.strategy.settings().fee.is_trained() && inputs.fee_rate.is_some() {
-            return Err(PoolError::Plan("a fee that is part of the strategy cannot be a series too".into()));
-        }
-        history.inputs = inputs;
-        Ok(history)
     }
 
     /// Rule outputs `[sets, N - 1, assets]` over the whole history.
@@ -245,7 +78,7 @@ impl Pool {
     ) -> Result<Option<Tensor<2>>, PoolError> {
         if self.strategy.settings().fee.is_trained() && self.settings.kind != PoolKind::Weighted {
             let valid = "\"fixed\": only weighted pools train it";
-            return Err(PoolError::Setting { key: "fee_form", value: "another".into(), valid });
+            return Err(PoolError::Setting { key: "fee_form", value: "not fixed".into(), valid });
         }
         Ok(self.strategy.fees(parameters, &history.coarse_beside(parameters), windows)?)
     }
@@ -262,7 +95,7 @@ impl Pool {
         windows: &Windows,
         samples: &[usize],
     ) -> Result<PoolRun, PoolError> {
-        let available = history.prices.rows();
+        let available = history.prices().rows();
         for &start in &windows.starts {
             if start + windows.rows > available || windows.rows == 0 {
                 return Err(PoolError::Window { start, rows: windows.rows, available });
@@ -316,7 +149,7 @@ impl Pool {
         }
         let reserves = if let PoolKind::Rebalanced(kind) = self.settings.kind {
             self.rebalanced_reserves(kind, history, positions, windows, samples)?
-        } else if self.settings.forgets_drift && self.settings.costs.are_none() {
+        } else if self.settings.rest == Rest::Forgetful && self.settings.costs.are_none() {
             self.forgetful_reserves(history, positions, initial_reserves, windows, samples)
         } else if self.settings.arbitrate {
             let constant = || initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate;
@@ -370,22 +203,18 @@ impl Pool {
             return Err(PoolError::NoClosedForm { reason: "trading has costs".into() });
         }
         let layout = self.path_layout(windows);
-        let mut visits: Vec<usize> = samples.iter().map(|row| row / layout.stride).collect();
-        visits.dedup();
-        let picked: Vec<usize> =
-            samples.iter().map(|row| visits.partition_point(|visit| *visit < row / layout.stride)).collect();
+        let (visits, places) = without_repetition(samples.iter().map(|row| row / layout.stride));
         let assets = positions.dims()[2];
         let prices = history.shared_prices();
         let starts = windows.starts.clone();
-        let plan = PricedWindows::new(layout, starts, assets, prices, visits.clone())
+        let plan = PricedWindows::new(layout, starts, assets, prices, visits)
             .and_then(|windows| ArbitragePlan::new(windows, self.settings.costs))
-            .and_then(|plan| plan.with_inputs(history.inputs.clone()));
+            .and_then(|plan| plan.with_inputs(history.inputs().clone()));
         let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?.with_fee_rows(layout.block_rows);
-        if self.settings.rests_with_weights {
+        if self.settings.rest != Rest::Never {
             plan = plan.resting_with_weights();
         }
-        let reserves = arbitrage(positions.clone(), initial_reserves.clone(), fees, &Arc::new(plan));
-        Ok(if picked.len() == visits.len() { reserves } else { pick(reserves, picked.into_iter()) })
+        Ok(pick_places(arbitrage(positions.clone(), initial_reserves.clone(), fees, &Arc::new(plan)), &places))
     }
 
     /// Values `[sets * windows, samples]` of a pool that is arbitraged every stride.
@@ -397,8 +226,7 @@ impl Pool {
         samples: &[usize],
     ) -> Result<Tensor<2>, PoolError> {
         let layout = self.path_layout(windows);
-        let mut visits: Vec<usize> = samples.iter().map(|&row| visited(&layout, row)).collect();
-        visits.dedup();
+        let (visits, places) = without_repetition(samples.iter().map(|&row| visited(&layout, row)));
         let obstacle = self.closed_form_obstacle(&layout);
         let closed = match (self.settings.valuation, obstacle) {
             (Valuation::ClosedForm, Some(reason)) => return Err(PoolError::NoClosedForm { reason }),
@@ -417,7 +245,7 @@ impl Pool {
         };
         let values = log_growth.exp() * self.settings.initial_value;
         if samples != visits {
-            return Ok(self.carried_values(history, positions, windows, samples, &visits, values));
+            return Ok(self.carried_values(history, positions, windows, samples, (&visits, &places), values));
         }
         if !self.strategy.settings().straight_through_limits {
             return Ok(values);
@@ -451,7 +279,7 @@ impl Pool {
         let (mut s0, mut s1) = (Vec::with_capacity(size), Vec::with_capacity(size));
         for start in &windows.starts {
             for (segment, row) in segments.iter().zip(&breaks) {
-                history.logs.push_sums(start + row, segment.steps as usize, &mut s0, &mut s1);
+                history.logs().push_sums(start + row, segment.steps as usize, &mut s0, &mut s1);
             }
         }
         let plan = GrowthPlan::new(segments, layout.ramp_rows as u32, windows.starts.len(), assets, s0, s1)
@@ -472,7 +300,7 @@ impl Pool {
         let mut log_prices = Vec::with_capacity(windows.starts.len() * layout.visited() * assets);
         for start in &windows.starts {
             for visit in 0..layout.visited() {
-                log_prices.extend_from_slice(history.logs.row(start + visit * layout.stride));
+                log_prices.extend_from_slice(history.logs().row(start + visit * layout.stride));
             }
         }
         let plan = StepsPlan::new(layout, windows.starts.len(), assets, log_prices)
@@ -487,7 +315,7 @@ impl Pool {
         positions: &Tensor<3>,
         windows: &Windows,
         samples: &[usize],
-        visits: &[usize],
+        (visits, places): (&[usize], &[usize]),
         values: Tensor<2>,
     ) -> Tensor<2> {
         let layout = self.path_layout(windows);
@@ -495,20 +323,19 @@ impl Pool {
         let weights = interpolated_rows(positions, &layout, visits);
         let [batch, _, assets] = positions.dims();
         let sets = batch / windows.starts.len();
-        let index: Vec<usize> =
-            samples.iter().map(|&row| visits.partition_point(|&visit| visit < visited(&layout, row))).collect();
         let mut ratios = Vec::with_capacity(windows.starts.len() * samples.len() * assets);
         for start in &windows.starts {
             for &row in samples {
-                let (now, then) = (history.prices.row(start + row), history.prices.row(start + visited(&layout, row)));
+                let (now, then) =
+                    (history.prices().row(start + row), history.prices().row(start + visited(&layout, row)));
                 ratios.extend(now.iter().zip(then).map(|(now, then)| now / then));
             }
         }
         let shape = [windows.starts.len(), samples.len(), assets];
         let ratios = Tensor::<3>::from_data(TensorData::new(ratios, shape), (&device, values.dtype()));
-        let weights = pick(weights, index.iter().copied());
+        let weights = pick_places(weights, places);
         let drift: Tensor<2> = (weights * ratios.repeat_dim(0, sets)).sum_dim(2).squeeze_dim(2);
-        pick(values, index.into_iter()) * drift
+        pick_places(values, places) * drift
     }
 }
 
@@ -516,11 +343,6 @@ impl Pool {
 fn worth(history: &PricedHistory, reserves: &Tensor<3>, windows: &Windows, samples: &[usize]) -> Tensor<2> {
     let prices = history.prices_at(reserves, windows, samples);
     (prices * reserves.clone()).sum_dim(2).squeeze_dim(2)
-}
-
-/// Moves a constant to the device of the parameters: from plain to autodiff where they are tracked.
-fn on_device(tensor: &Tensor<3>, device: &Device) -> Tensor<3> {
-    if tensor.device() == *device { tensor.clone() } else { Tensor::from_inner(tensor.clone()) }
 }
 
 /// Weights `[batch, assets]` at the first row of a layout.
@@ -555,4 +377,10 @@ pub(crate) fn pick<const D: usize>(tensor: Tensor<D>, indices: impl Iterator<Ite
     let count = indices.len();
     let indices = Tensor::<1, burn::tensor::Int>::from_data(TensorData::new(indices, [count]), &tensor.device());
     tensor.select(1, indices)
+}
+
+/// Entries of dimension 1 by where [`without_repetition`] put them.
+pub(crate) fn pick_places<const D: usize>(tensor: Tensor<D>, places: &[usize]) -> Tensor<D> {
+    let all = places.iter().copied().eq(0..tensor.dims()[1]);
+    if all { tensor } else { pick(tensor, places.iter().copied()) }
 }

@@ -6,7 +6,8 @@ use burn::tensor::{Tensor, TensorData};
 use gradpool_ops::interpolation::{Interpolation, PathLayout};
 use gradpool_strategy::{OutputKind, Windows};
 
-use crate::pool::{Pool, PricedHistory, interpolated_rows};
+use crate::history::PricedHistory;
+use crate::pool::{Pool, interpolated_rows};
 
 /// Values of every parameter set over every window at the sampled rows. The batch is set-major:
 /// entry `set * windows + window`.

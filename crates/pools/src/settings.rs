@@ -38,6 +38,19 @@ pub enum PoolKind {
     Rebalanced(Rebalanced),
 }
 
+/// When a pool is closed for trades.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rest {
+    /// It never is.
+    #[default]
+    Never,
+    /// In the rows of an update interval in which weights rest (spec 04 sec. 4.8.2).
+    WithWeights,
+    /// The same, and where trading costs nothing, what prices did meanwhile is forgotten (T4.7).
+    Forgetful,
+}
+
 /// Settings of a pool around its strategy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PoolSettings {
@@ -50,12 +63,9 @@ pub struct PoolSettings {
     pub arbitrage_interval_rows: usize,
     /// Without arbitrage nobody trades and the reserves stay what they were.
     pub arbitrate: bool,
-    /// Trade only in the rows of an update interval in which weights move, and hold in the rest (spec 04 sec. 4.8.2).
+    /// When the pool is closed for trades.
     #[serde(default)]
-    pub rests_with_weights: bool,
-    /// Reproduce T4.7: where such a pool trades without costs, forget what prices did while it rested.
-    #[serde(default)]
-    pub forgets_drift: bool,
+    pub rest: Rest,
     /// How values are computed.
     pub valuation: Valuation,
     /// What trading costs. Where it costs something every row is simulated.
@@ -70,8 +80,7 @@ impl Default for PoolSettings {
             initial_value: 1e6,
             arbitrage_interval_rows: 1,
             arbitrate: true,
-            rests_with_weights: false,
-            forgets_drift: false,
+            rest: Rest::Never,
             valuation: Valuation::Auto,
             costs: Costs::default(),
         }
@@ -107,7 +116,7 @@ impl PoolSettings {
     /// Whether these settings alone let the pool hold its weights: arbitraged at every row without costs, or rebalanced as often.
     pub fn holds_its_weights(&self) -> bool {
         match self.kind {
-            PoolKind::Weighted => self.arbitrate && !self.rests_with_weights && self.costs.are_none(),
+            PoolKind::Weighted => self.arbitrate && self.rest == Rest::Never && self.costs.are_none(),
             PoolKind::Rebalanced(kind) => kind.always_rebalances(),
             PoolKind::Cow(_) | PoolKind::Gyroscope(_) | PoolKind::Reclamm(_) => false,
         }

@@ -26,7 +26,7 @@ impl Simulation<'_> {
             if row % stride == 0 && (portfolio.always_rebalances() || moves) {
                 let prices = &prices[of_row(row)];
                 let in_history = self.rows.start + row;
-                let fee = history.inputs().fee_rate.as_ref().map_or(settings.costs.fee_rate, |rates| rates[in_history]);
+                let fee = history.inputs().costs_at(in_history, &settings.costs).fee_rate;
                 let spreads = spreads.map(|table| table.at(in_history));
                 let cost_of = |asset: usize, bought: f64| {
                     fee * (-bought).max(0.0) + spreads.map_or(0.0, |spreads| 0.5 * spreads[asset] * bought.abs())

@@ -1,8 +1,8 @@
 //! Who traded with the pool and what it earned and lost by it: one arbitrage after another, without tensors.
 
-use gradpool_ops::arbitrage::{Arbitrageur, Meeting, SMALLEST_SHARE, Trading, UserTrade};
+use gradpool_ops::arbitrage::{Arbitrageur, Meeting, SMALLEST_SHARE, Trading};
 use gradpool_ops::{PathLayout, interpolate};
-use gradpool_pools::{PoolKind, Rebalanced};
+use gradpool_pools::{PoolKind, Rebalanced, Rest};
 
 use super::{Simulation, to_host};
 
@@ -46,15 +46,15 @@ impl Simulation<'_> {
             if volume < SMALLEST_SHARE * (before[0] * prices[0] + before[1] * prices[1]) {
                 continue;
             }
-            let fee_rate = inputs.fee_rate.as_ref().map_or(settings.costs.fee_rate, |rates| rates[row]);
+            let costs = inputs.costs_at(row, &settings.costs);
             let counted = settings.kind.counts_fee_revenue().then(|| curve.fee_revenue() - earned);
-            let fee = counted.unwrap_or(volume * fee_rate);
+            let fee = counted.unwrap_or(volume * costs.fee_rate);
             trading.arbitrages += 1;
             trading.volume += volume;
             trading.fee_income += fee;
             trading.arbitrage_loss_net -= paid[0] + paid[1];
             trading.arbitrage_loss_gross += fee - paid[0] - paid[1];
-            trading.gas_paid += inputs.gas_cost.as_ref().map_or(settings.costs.gas_cost, |gas| gas[row]);
+            trading.gas_paid += costs.gas_cost;
         }
         Ok(Some(trading))
     }
@@ -83,48 +83,29 @@ impl Simulation<'_> {
     /// Costs out of their ranges.
     pub fn trade(&self, weights: &[f64], fees: &[f64]) -> anyhow::Result<(Vec<f64>, Trading)> {
         let experiment = &self.setup.experiment;
-        let (settings, inputs) = (experiment.pool().settings(), experiment.history().inputs());
+        let (settings, history) = (experiment.pool().settings(), experiment.history());
         let (prices, assets) = (self.prices(), self.setup.strategy().settings().assets);
         let layout = experiment.pool().path_layout(&self.windows());
         let of_row = |row: usize| row * assets..(row + 1) * assets;
         let first = weights[of_row(0)].iter().zip(&prices[of_row(0)]);
         let initial: Vec<f64> = first.map(|(weight, price)| weight * settings.initial_value / price).collect();
-        let mut pool = Arbitrageur::new(&settings.costs, &initial)?;
+        let mut pool = Arbitrageur::new(&settings.costs, history.inputs().clone(), &initial)?;
         let mut before = 0;
         let mut reserves = Vec::with_capacity(prices.len());
         for now in 0..self.rows() {
             if settings.arbitrate && now % settings.arbitrage_interval_rows == 0 {
-                let (row, then) = (self.rows.start + now, self.rows.start + before);
-                if let Some(fee) = fees.get(now).or_else(|| inputs.fee_rate.as_ref().map(|series| &series[row])) {
-                    pool.set_fee_rate(*fee);
-                }
-                if let Some(gas) = &inputs.gas_cost {
-                    pool.set_gas_cost(gas[row]);
-                }
-                if let Some(fees) = &inputs.arbitrage_fee {
-                    pool.set_arbitrage_fee(fees[row]);
-                }
-                if let Some(supply) = inputs.lp_supply.as_ref().filter(|_| now > 0) {
-                    pool.scale(supply[row] / supply[then]);
-                }
-                if !settings.rests_with_weights || now % layout.block_rows < layout.ramp_rows {
-                    pool.visit(&Meeting {
-                        weights_before: &weights[of_row(before)],
-                        weights: &weights[of_row(now)],
-                        prices: &prices[of_row(now)],
-                        user_trades: between(&inputs.trades, if now == 0 { row } else { then + 1 }, row),
-                    });
-                }
+                pool.visit(&Meeting {
+                    row: self.rows.start + now,
+                    fee_rate: fees.get(now).copied(),
+                    weights_before: &weights[of_row(before)],
+                    weights: &weights[of_row(now)],
+                    prices: &prices[of_row(now)],
+                    rests: settings.rest != Rest::Never && now % layout.block_rows >= layout.ramp_rows,
+                });
                 before = now;
             }
             reserves.extend_from_slice(pool.reserves());
         }
         Ok((reserves, *pool.trading()))
     }
-}
-
-/// The trades of the rows `first` to `last`.
-fn between(trades: &[UserTrade], first: usize, last: usize) -> &[UserTrade] {
-    let from = trades.partition_point(|trade| trade.row < first);
-    &trades[from..trades.partition_point(|trade| trade.row <= last)]
 }

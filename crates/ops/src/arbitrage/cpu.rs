@@ -1,8 +1,7 @@
 //! Fused loops: one pass over time per window and set, forward; stretch by stretch from kept reserves, backward.
 
-use super::UserTrade;
 use super::terms::Terms;
-use super::trade::{Cotangents, Leg, Pool, Quotes};
+use super::trade::{Cotangents, Leg, Pool, Quotes, Trade};
 use super::user_trade::UserLeg;
 use super::{ArbitragePlan, CHECKPOINT_VISITS};
 use crate::backend::{Real, Row, View, pieces, run, with_row};
@@ -51,44 +50,92 @@ impl<'a, F: Real> Entry<'a, F> {
         }
     }
 
+    /// One visit: what trading costs, shares issued or redeemed, an arbitrage at the weights of the visit before, users, and
+    /// an arbitrage at its own weights.
+    #[inline]
+    fn meet<R: Row<f64>>(
+        &self,
+        (visit, cursor): (usize, Cursor),
+        (before, weights): (&R, &R),
+        state: &mut State<R>,
+        record: &mut impl Record<R>,
+    ) {
+        let (inputs, row) = (&self.plan.inputs, self.row(visit));
+        let row_before = visit.checked_sub(1).map(|visit| self.row(visit));
+        let State { pool, quotes, terms } = state;
+        self.charge(terms, visit);
+        if let Some(growth) = inputs.issue(row_before, row) {
+            pool.scale(growth);
+        }
+        if self.plan.rests_with_weights && !cursor.is_moving(&self.plan.windows.layout) {
+            return;
+        }
+        quotes.take(self.prices(visit));
+        pool.arbitrage(before, quotes, terms, |pool, trade| record.arbitrage(0, pool, trade));
+        for trade in inputs.trades_since(row_before, row) {
+            record.user(pool.swap(visit, trade, weights, terms));
+        }
+        pool.arbitrage(weights, quotes, terms, |pool, trade| record.arbitrage(1, pool, trade));
+        pool.settle(terms);
+    }
+
     /// Takes up what trading costs at a visit.
     #[inline]
     fn charge(&self, terms: &mut Terms, visit: usize) {
-        let inputs = &self.plan.inputs;
-        match &inputs.fee_rate {
-            Some(series) => terms.charge(series[self.row(visit)]),
-            None => terms.charge(self.fees[self.fee_index(visit)].wide()),
+        if self.plan.inputs.fee_rate.is_none() {
+            terms.charge(self.fees[self.fee_index(visit)].wide());
         }
-        if let Some(series) = &inputs.gas_cost {
-            terms.gas = series[self.row(visit)];
-        }
-        if let Some(series) = &inputs.arbitrage_fee {
-            terms.half_arbitrage_fee = 0.5 * series[self.row(visit)];
-        }
+        terms.take_up(&self.plan.inputs, self.row(visit));
     }
+}
 
-    /// What the reserves grow by because shares were issued or redeemed since the visit before.
+/// A pool on its way through the rows.
+struct State<R> {
+    pool: Pool<R>,
+    quotes: Quotes<R>,
+    terms: Terms,
+}
+
+impl<R: Row<f64>> State<R> {
+    fn new(plan: &ArbitragePlan) -> Self {
+        let assets = plan.windows.assets;
+        Self { pool: Pool::new(assets), quotes: Quotes::new(assets), terms: Terms::new(&plan.costs) }
+    }
+}
+
+/// What is kept of the trades of a visit.
+trait Record<R> {
+    /// The first or the second arbitrage, before it moves the reserves.
+    fn arbitrage(&mut self, place: usize, pool: &Pool<R>, trade: &Trade);
+    /// A user's trade.
+    fn user(&mut self, leg: UserLeg<R>);
+}
+
+/// Nothing.
+struct Unrecorded;
+
+impl<R> Record<R> for Unrecorded {
     #[inline]
-    fn issue(&self, visit: usize) -> Option<f64> {
-        let supply = self.plan.inputs.lp_supply.as_ref().filter(|_| visit > 0)?;
-        Some(supply[self.row(visit)] / supply[self.row(visit - 1)])
-    }
+    fn arbitrage(&mut self, _: usize, _: &Pool<R>, _: &Trade) {}
 
-    /// Users' trades since the visit before.
     #[inline]
-    fn user_trades(&self, visit: usize) -> &'a [UserTrade] {
-        let trades = &self.plan.inputs.trades;
-        if trades.is_empty() {
-            return &[];
-        }
-        let first = if visit == 0 { self.start } else { self.row(visit - 1) + 1 };
-        let from = trades.partition_point(|trade| trade.row < first);
-        let to = trades.partition_point(|trade| trade.row <= self.row(visit));
-        &trades[from..to]
+    fn user(&mut self, _: UserLeg<R>) {}
+}
+
+/// What the adjoint needs.
+struct Legs<'a, R> {
+    arbitrages: [Option<Leg<R>>; 2],
+    users: &'a mut Vec<UserLeg<R>>,
+}
+
+impl<R: Row<f64>> Record<R> for Legs<'_, R> {
+    #[inline]
+    fn arbitrage(&mut self, place: usize, pool: &Pool<R>, trade: &Trade) {
+        self.arbitrages[place] = Some(Leg::of(pool, trade));
     }
 
-    fn is_open(&self, cursor: Cursor) -> bool {
-        !self.plan.rests_with_weights || cursor.is_moving(&self.plan.windows.layout)
+    fn user(&mut self, leg: UserLeg<R>) {
+        self.users.push(leg);
     }
 }
 
@@ -135,9 +182,8 @@ impl<F: Real> WithRows for Forward<'_, F> {
     fn run<R: Row<f64>>(self) {
         let (entry, plan) = (&self.entry, self.entry.plan);
         let assets = plan.windows.assets;
-        let mut terms = Terms::new(&plan.costs);
-        let (mut pool, mut quotes) = (Pool::<R>::new(assets), Quotes::new(assets));
-        for (reserve, initial) in pool.reserves.slice_mut().iter_mut().zip(self.initial) {
+        let mut state = State::<R>::new(plan);
+        for (reserve, initial) in state.pool.reserves.slice_mut().iter_mut().zip(self.initial) {
             *reserve = initial.wide();
         }
         let mut kept = self.kept.map(|kept| kept.chunks_exact_mut(assets));
@@ -151,24 +197,12 @@ impl<F: Real> WithRows for Forward<'_, F> {
             if visit % CHECKPOINT_VISITS == 0
                 && let Some(kept) = kept.as_mut().and_then(Iterator::next)
             {
-                kept.copy_from_slice(pool.reserves.slice());
+                kept.copy_from_slice(state.pool.reserves.slice());
             }
             walk.weights(cursor.place(&plan.windows.layout), weights.slice_mut());
-            entry.charge(&mut terms, visit);
-            if let Some(growth) = entry.issue(visit) {
-                pool.reserves.slice_mut().iter_mut().for_each(|reserve| *reserve *= growth);
-            }
-            if entry.is_open(cursor) {
-                quotes.take(entry.prices(visit));
-                pool.arbitrage(&before, &quotes, &terms);
-                for trade in entry.user_trades(visit) {
-                    pool.swap(trade, &weights, &terms);
-                }
-                pool.arbitrage(&weights, &quotes, &terms);
-                pool.settle(&terms);
-            }
+            entry.meet((visit, cursor), (&before, &weights), &mut state, &mut Unrecorded);
             if let Some((_, output)) = samples.next_if(|(sample, _)| **sample == visit) {
-                for (output, reserve) in output.iter_mut().zip(pool.reserves.slice()) {
+                for (output, reserve) in output.iter_mut().zip(state.pool.reserves.slice()) {
                     *output = F::of(*reserve);
                 }
             }
@@ -226,40 +260,26 @@ impl<F: Real> Backward<'_, F> {
     fn replay<R: Row<f64>>(
         &self,
         index: usize,
-        pool: &mut Pool<R>,
+        state: &mut State<R>,
         walk: &mut Walk<'_, F, R>,
         stretch: &mut Stretch<R>,
     ) {
         let (entry, plan) = (&self.entry, self.entry.plan);
         let (layout, assets) = (&plan.windows.layout, plan.windows.assets);
         let first = index * CHECKPOINT_VISITS;
-        let mut terms = Terms::new(&plan.costs);
-        pool.reserves.slice_mut().copy_from_slice(&self.kept[index * assets..(index + 1) * assets]);
+        state.pool.reserves.slice_mut().copy_from_slice(&self.kept[index * assets..(index + 1) * assets]);
         walk.weights(layout.place(first.saturating_sub(1)), stretch.before.slice_mut());
         stretch.visits.clear();
         stretch.users.clear();
-        let mut quotes = Quotes::new(assets);
         let mut before = stretch.before.clone();
         let mut cursor = Cursor::at(layout, first);
         for visit in first..plan.windows.visits().min(first + CHECKPOINT_VISITS) {
             let mut weights = R::filled(0.0, assets);
             walk.weights(cursor.place(layout), weights.slice_mut());
-            entry.charge(&mut terms, visit);
-            if let Some(growth) = entry.issue(visit) {
-                pool.reserves.slice_mut().iter_mut().for_each(|reserve| *reserve *= growth);
-            }
-            let mut legs = [None, None];
-            if entry.is_open(cursor) {
-                quotes.take(entry.prices(visit));
-                legs[0] = pool.arbitrage_leg(&before, &quotes, &terms);
-                for trade in entry.user_trades(visit) {
-                    stretch.users.push(pool.swap_leg(visit, trade, &weights, &terms));
-                }
-                legs[1] = pool.arbitrage_leg(&weights, &quotes, &terms);
-                pool.settle(&terms);
-            }
+            let mut legs = Legs { arbitrages: [None, None], users: &mut stretch.users };
+            entry.meet((visit, cursor), (&before, &weights), state, &mut legs);
             before.clone_from(&weights);
-            stretch.visits.push(Visit { weights, legs });
+            stretch.visits.push(Visit { weights, legs: legs.arbitrages });
             cursor.advance(layout);
         }
     }
@@ -270,8 +290,7 @@ impl<F: Real> WithRows for Backward<'_, F> {
         let plan = self.entry.plan;
         let assets = plan.windows.assets;
         let zeros = || R::filled(0.0, assets);
-        let mut terms = Terms::new(&plan.costs);
-        let (mut pool, mut quotes) = (Pool::<R>::new(assets), Quotes::<R>::new(assets));
+        let mut state = State::<R>::new(plan);
         let mut walk = Walk::<F, R>::over_rows(&plan.windows.layout, self.entry.positions, assets);
         // Gradients that nobody wants are thrown away.
         let (mut unwanted, mut to_fees) = (Vec::new(), self.to_fees.take().filter(|_| plan.inputs.fee_rate.is_none()));
@@ -287,7 +306,8 @@ impl<F: Real> WithRows for Backward<'_, F> {
         let mut stretch = Stretch { before: zeros(), visits: Vec::with_capacity(CHECKPOINT_VISITS), users: Vec::new() };
         let mut cursor = Cursor::at(&plan.windows.layout, plan.windows.visits().saturating_sub(1));
         for index in (0..stretches(plan)).rev() {
-            self.replay(index, &mut pool, &mut walk, &mut stretch);
+            self.replay(index, &mut state, &mut walk, &mut stretch);
+            let State { quotes, terms, .. } = &mut state;
             for (offset, now) in stretch.visits.iter().enumerate().rev() {
                 let visit = index * CHECKPOINT_VISITS + offset;
                 if let Some((_, found)) = samples.next_if(|(sample, _)| **sample == visit) {
@@ -297,19 +317,20 @@ impl<F: Real> WithRows for Backward<'_, F> {
                 }
                 let before = if offset == 0 { &stretch.before } else { &stretch.visits[offset - 1].weights };
                 quotes.take(self.entry.prices(visit));
-                self.entry.charge(&mut terms, visit);
+                self.entry.charge(terms, visit);
                 cotangents.owed.clone_from(&cotangents.reserves);
                 to_before.slice_mut().fill(0.0);
                 if let Some(leg) = &now.legs[1] {
-                    leg.adjoint(&now.weights, &quotes, &terms, &mut cotangents, &mut to_weights);
+                    leg.adjoint(&now.weights, quotes, terms, &mut cotangents, &mut to_weights);
                 }
                 while let Some(user) = stretch.users.pop_if(|user| user.visit == visit) {
-                    user.adjoint(&now.weights, &terms, &mut cotangents, &mut to_weights);
+                    user.adjoint(&now.weights, terms, &mut cotangents, &mut to_weights);
                 }
                 if let Some(leg) = &now.legs[0] {
-                    leg.adjoint(before, &quotes, &terms, &mut cotangents, &mut to_before);
+                    leg.adjoint(before, quotes, terms, &mut cotangents, &mut to_before);
                 }
-                if let Some(growth) = self.entry.issue(visit) {
+                let row_before = visit.checked_sub(1).map(|visit| self.entry.row(visit));
+                if let Some(growth) = plan.inputs.issue(row_before, self.entry.row(visit)) {
                     cotangents.reserves.slice_mut().iter_mut().for_each(|cotangent| *cotangent *= growth);
                 }
                 if let Some(to_fees) = &mut to_fees {

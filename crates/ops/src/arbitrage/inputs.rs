@@ -1,7 +1,9 @@
 //! What changes from row to row around a pool (spec 04 sec. 4.6).
 
+use std::ops::Deref;
 use std::sync::Arc;
 
+use super::Costs;
 use crate::growth::{PlanError, length};
 
 /// A trade of somebody who is no arbitrageur: an exact amount of one token for another.
@@ -33,22 +35,81 @@ pub struct RowInputs {
     pub trades: Arc<[UserTrade]>,
 }
 
+/// [`RowInputs`] that fit a price table of so many rows and assets; by default there are none, which fit any.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CheckedInputs {
+    inputs: RowInputs,
+    rows: usize,
+    assets: usize,
+}
+
+impl CheckedInputs {
+    /// Checks that they were made for such a price table.
+    pub(crate) fn fit(&self, rows: usize, assets: usize) -> Result<(), PlanError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        length("inputs", "one value per row of the prices", rows, self.rows)?;
+        length("inputs", "assets of the prices", assets, self.assets)
+    }
+}
+
+impl Deref for CheckedInputs {
+    type Target = RowInputs;
+
+    fn deref(&self) -> &RowInputs {
+        &self.inputs
+    }
+}
+
 impl RowInputs {
     /// Whether nothing is given.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether a series makes trading cost something.
-    pub fn have_costs(&self) -> bool {
-        [&self.fee_rate, &self.gas_cost, &self.arbitrage_fee].iter().any(|series| series.is_some())
-    }
-
-    /// Checks lengths and ranges for a table of `rows` rows of `assets` assets.
+    /// Checks lengths and ranges for a table of `rows` rows of `assets` assets, once for all runs over it.
     ///
     /// # Errors
     /// [`PlanError`] naming the first series that does not fit.
-    pub fn validate(&self, rows: usize, assets: usize) -> Result<(), PlanError> {
+    pub fn check(self, rows: usize, assets: usize) -> Result<CheckedInputs, PlanError> {
+        self.validate(rows, assets)?;
+        Ok(CheckedInputs { inputs: self, rows, assets })
+    }
+
+    /// Constant costs with those of a row in their place.
+    ///
+    /// # Panics
+    /// If the row is beyond a series.
+    pub fn costs_at(&self, row: usize, costs: &Costs) -> Costs {
+        let of_row = |series: &Option<Arc<[f64]>>, constant| series.as_ref().map_or(constant, |series| series[row]);
+        Costs {
+            fee_rate: of_row(&self.fee_rate, costs.fee_rate),
+            gas_cost: of_row(&self.gas_cost, costs.gas_cost),
+            arbitrage_fee: of_row(&self.arbitrage_fee, costs.arbitrage_fee),
+            ..*costs
+        }
+    }
+
+    /// What reserves grow by because shares were issued or redeemed since the row visited before, if there was one.
+    #[inline]
+    pub(crate) fn issue(&self, before: Option<usize>, row: usize) -> Option<f64> {
+        let supply = self.lp_supply.as_ref()?;
+        Some(supply[row] / supply[before?])
+    }
+
+    /// Trades of others since the row visited before; at the first row those of that row.
+    #[inline]
+    pub(crate) fn trades_since(&self, before: Option<usize>, row: usize) -> &[UserTrade] {
+        if self.trades.is_empty() {
+            return &[];
+        }
+        let first = before.map_or(row, |before| before + 1);
+        let from = self.trades.partition_point(|trade| trade.row < first);
+        &self.trades[from..self.trades.partition_point(|trade| trade.row <= row)]
+    }
+
+    fn validate(&self, rows: usize, assets: usize) -> Result<(), PlanError> {
         let below = |name, series: &Option<Arc<[f64]>>, upper: f64| {
             let Some(series) = series else { return Ok(()) };
             length(name, "one value per row of the prices", rows, series.len())?;

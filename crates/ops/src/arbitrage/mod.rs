@@ -40,7 +40,7 @@ mod user_trade;
 use std::sync::Arc;
 
 pub use host::{Arbitrageur, Meeting, SMALLEST_SHARE, Trading};
-pub use inputs::{RowInputs, UserTrade};
+pub use inputs::{CheckedInputs, RowInputs, UserTrade};
 
 use burn::tensor::Tensor;
 
@@ -73,6 +73,11 @@ pub struct Costs {
 }
 
 impl Costs {
+    /// What is left of an amount paid in after the swap fee.
+    pub(crate) fn gamma(&self) -> f64 {
+        1.0 - self.fee_rate
+    }
+
     /// Whether trading costs nothing, so that a pool always holds its weights (spec 12.1).
     pub fn are_none(&self) -> bool {
         self.fee_rate == 0.0 && self.gas_cost == 0.0 && self.arbitrage_fee == 0.0
@@ -103,7 +108,7 @@ impl Costs {
 pub struct ArbitragePlan {
     windows: PricedWindows,
     costs: Costs,
-    inputs: RowInputs,
+    inputs: CheckedInputs,
     fee_rows: usize,
     rests_with_weights: bool,
 }
@@ -118,16 +123,15 @@ impl ArbitragePlan {
         if windows.assets > trade::MOST_ASSETS {
             return Err(PlanError::Range { name: "assets", value: windows.assets.to_string() });
         }
-        Ok(Self { windows, costs, inputs: RowInputs::default(), fee_rows: usize::MAX, rests_with_weights: false })
+        Ok(Self { windows, costs, inputs: CheckedInputs::default(), fee_rows: usize::MAX, rests_with_weights: false })
     }
 
-    /// The same plan with what changes from row to row; `inputs` have one value per row of the prices. A series of fees
-    /// replaces those given to [`arbitrage`].
+    /// The same plan with what changes from row to row. A series of fees replaces those given to [`arbitrage`].
     ///
     /// # Errors
-    /// [`PlanError`] as [`RowInputs::validate`].
-    pub fn with_inputs(mut self, inputs: RowInputs) -> Result<Self, PlanError> {
-        inputs.validate(self.windows.table_rows(), self.windows.assets)?;
+    /// [`PlanError::Length`] if the inputs are those of another price table.
+    pub fn with_inputs(mut self, inputs: CheckedInputs) -> Result<Self, PlanError> {
+        inputs.fit(self.windows.table_rows(), self.windows.assets)?;
         self.inputs = inputs;
         Ok(self)
     }

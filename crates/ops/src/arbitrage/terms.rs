@@ -1,6 +1,6 @@
 //! What trading costs at one row, in the form that the arithmetic needs.
 
-use super::Costs;
+use super::{Costs, RowInputs};
 
 /// [`Costs`] at one row.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,20 @@ impl Terms {
             self.gamma = 1.0 - fee;
             self.inverse_gamma = 1.0 / (1.0 - fee);
             self.gap = -(-fee).ln_1p();
+        }
+    }
+
+    /// Takes up the costs of a row that have a series.
+    #[inline]
+    pub(super) fn take_up(&mut self, inputs: &RowInputs, row: usize) {
+        if let Some(series) = &inputs.fee_rate {
+            self.charge(series[row]);
+        }
+        if let Some(series) = &inputs.gas_cost {
+            self.gas = series[row];
+        }
+        if let Some(series) = &inputs.arbitrage_fee {
+            self.half_arbitrage_fee = 0.5 * series[row];
         }
     }
 

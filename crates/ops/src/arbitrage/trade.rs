@@ -93,21 +93,26 @@ impl<R: Row<f64>> Pool<R> {
         Self { reserves: zeros(), owed: zeros(), units: zeros(), quotients: zeros(), logs: zeros(), after: zeros() }
     }
 
-    /// Does the trade that an arbitrageur does at these weights and prices, if any.
-    #[inline]
-    pub(super) fn arbitrage(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> bool {
-        let Some(extremes) = self.outside_band(weights, quotes, terms) else { return false };
-        let trade = self.optimum(weights, quotes, terms, extremes);
-        self.execute(&trade, quotes, terms)
+    /// Issues or redeems shares: all reserves grow by a factor.
+    pub(super) fn scale(&mut self, growth: f64) {
+        self.reserves.slice_mut().iter_mut().for_each(|reserve| *reserve *= growth);
     }
 
-    /// The same with what the adjoint needs.
+    /// Does the trade that an arbitrageur does at these weights and prices, if any, and shows it before the reserves move.
     #[inline]
-    pub(super) fn arbitrage_leg(&mut self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> Option<Leg<R>> {
-        let extremes = self.outside_band(weights, quotes, terms)?;
+    pub(super) fn arbitrage(
+        &mut self,
+        weights: &R,
+        quotes: &Quotes<R>,
+        terms: &Terms,
+        show: impl FnOnce(&Self, &Trade),
+    ) {
+        let Some(extremes) = self.outside_band(weights, quotes, terms) else { return };
         let trade = self.optimum(weights, quotes, terms, extremes);
-        let leg = Leg { trade, reserves: self.reserves.clone(), logs: self.logs.clone() };
-        self.execute(&trade, quotes, terms).then_some(leg)
+        if self.pays(&trade, quotes, terms) {
+            show(self, &trade);
+            self.reserves.clone_from(&self.after);
+        }
     }
 
     /// The extremes, if the pool is outside the band in which no trade pays its fee.
@@ -191,9 +196,9 @@ impl<R: Row<f64>> Pool<R> {
         best
     }
 
-    /// Moves the reserves, unless the profit does not pay gas and the arbitrageur's own fee (spec 04 sec. 4.4).
+    /// Computes the reserves after a trade, and whether its profit pays gas and the arbitrageur's own fee (spec 04 sec. 4.4).
     #[inline]
-    fn execute(&mut self, trade: &Trade, quotes: &Quotes<R>, terms: &Terms) -> bool {
+    fn pays(&mut self, trade: &Trade, quotes: &Quotes<R>, terms: &Terms) -> bool {
         let (reserves, prices, units) = (self.reserves.slice(), quotes.prices.slice(), self.units.slice());
         let after = self.after.slice_mut();
         let assets = reserves.len();
@@ -230,7 +235,6 @@ impl<R: Row<f64>> Pool<R> {
                 }
             }
         }
-        self.reserves.clone_from(&self.after);
         true
     }
 
@@ -247,6 +251,12 @@ impl<R: Row<f64>> Pool<R> {
 }
 
 impl<R: Row<f64>> Leg<R> {
+    /// A trade that a pool is about to do.
+    #[inline]
+    pub(super) fn of(pool: &Pool<R>, trade: &Trade) -> Self {
+        Self { trade: *trade, reserves: pool.reserves.clone(), logs: pool.logs.clone() }
+    }
+
     /// What this trade paid the arbitrageur before gas, and what was paid into the pool, at these prices.
     pub(super) fn profit_and_volume(&self, weights: &R, quotes: &Quotes<R>, terms: &Terms) -> (f64, f64) {
         let (weights, prices, inverses) = (weights.slice(), quotes.prices.slice(), quotes.inverses.slice());

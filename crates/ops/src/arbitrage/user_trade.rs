@@ -20,7 +20,8 @@ pub(super) struct UserLeg<R> {
 
 impl<R: Row<f64>> Pool<R> {
     /// Does a user's trade.
-    pub(super) fn swap(&mut self, trade: &UserTrade, weights: &R, terms: &Terms) {
+    pub(super) fn swap(&mut self, visit: usize, trade: &UserTrade, weights: &R, terms: &Terms) -> UserLeg<R> {
+        let leg = UserLeg { visit, trade: *trade, reserves: self.reserves.clone() };
         let UserTrade { token_in, token_out, amount_in, .. } = *trade;
         let (weights, reserves) = (weights.slice(), self.reserves.slice_mut());
         let exponent = weights[token_in] / weights[token_out];
@@ -33,12 +34,6 @@ impl<R: Row<f64>> Pool<R> {
         } else {
             reserves[token_in] -= fee;
         }
-    }
-
-    /// The same with what the adjoint needs.
-    pub(super) fn swap_leg(&mut self, visit: usize, trade: &UserTrade, weights: &R, terms: &Terms) -> UserLeg<R> {
-        let leg = UserLeg { visit, trade: *trade, reserves: self.reserves.clone() };
-        self.swap(trade, weights, terms);
         leg
     }
 }

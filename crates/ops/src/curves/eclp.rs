@@ -22,7 +22,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::dual::Number;
-use super::walk::{CurvePool, RowCosts};
+use super::walk::{CurvePool, pays};
+use crate::arbitrage::Costs;
 
 /// What does not change about such a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -168,7 +169,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
         N::constant(0.0)
     }
 
-    fn arbitrage(&mut self, prices: [f64; 2], costs: &RowCosts) {
+    fn arbitrage(&mut self, prices: [f64; 2], costs: &Costs) {
         let prices = ordered(prices, self.settings.numeraire_is_first);
         let gamma = costs.gamma();
         let Some((price, enters)) = self.target(prices[0] / prices[1], gamma) else { return };
@@ -183,7 +184,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
         let astray = self.settings.band_of_reserves && gamma < 1.0 && profit > 0.0;
         let after = [self.reserves[0] + change[0], self.reserves[1] + change[1]];
         let empty = after.iter().any(|reserve| reserve.value() < 0.0);
-        if astray || empty || !costs.pays(change.map(N::value), prices) {
+        if astray || empty || !pays(costs, change.map(N::value), prices) {
             return;
         }
         self.reserves = after;
@@ -194,7 +195,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
     }
 
     /// Along the ellipse by what is paid in net of the fee, which is added afterwards.
-    fn swap(&mut self, token_in: usize, amount: f64, _: [f64; 2], costs: &RowCosts) {
+    fn swap(&mut self, token_in: usize, amount: f64, _: [f64; 2], costs: &Costs) {
         let token_in = if self.settings.numeraire_is_first { 1 - token_in } else { token_in };
         let token_out = 1 - token_in;
         let (ellipse, point) = (&self.ellipse, self.ellipse.at(self.price));

@@ -17,7 +17,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::dual::Number;
-use super::walk::{CurvePool, RowCosts};
+use super::walk::{CurvePool, pays};
+use crate::arbitrage::Costs;
 
 /// What does not change about such a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +60,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
         N::constant(0.0)
     }
 
-    fn arbitrage(&mut self, prices: [f64; 2], costs: &RowCosts) {
+    fn arbitrage(&mut self, prices: [f64; 2], costs: &Costs) {
         let shares = self.shares();
         compete(&mut self.competitive, shares, prices, costs);
         // Where nobody is alone, his pool is not looked at.
@@ -69,7 +70,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
     }
 
     /// The batch auction gives `R_out a / ((R_in / gamma) w_out / w_in + a / w_in)`.
-    fn swap(&mut self, token_in: usize, amount: f64, _: [f64; 2], costs: &RowCosts) {
+    fn swap(&mut self, token_in: usize, amount: f64, _: [f64; 2], costs: &Costs) {
         let (shares, token_out) = (self.shares(), 1 - token_in);
         for reserves in [&mut self.competitive, &mut self.single] {
             let depth = reserves[token_in] / costs.gamma() * shares[token_out] / shares[token_in];
@@ -86,7 +87,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
     }
 }
 
-fn compete<N: Number>(reserves: &mut [N; 2], [share, rest]: [N; 2], prices: [f64; 2], costs: &RowCosts) {
+fn compete<N: Number>(reserves: &mut [N; 2], [share, rest]: [N; 2], prices: [f64; 2], costs: &Costs) {
     let gamma = costs.gamma();
     let kept = gamma * (1.0 - costs.arbitrage_fee);
     let market = prices[0] / prices[1];
@@ -108,7 +109,7 @@ fn compete<N: Number>(reserves: &mut [N; 2], [share, rest]: [N; 2], prices: [f64
     *reserves = with_noise(after, *reserves, prices, costs);
 }
 
-fn take_most<N: Number>(reserves: &mut [N; 2], [share, rest]: [N; 2], prices: [f64; 2], costs: &RowCosts) {
+fn take_most<N: Number>(reserves: &mut [N; 2], [share, rest]: [N; 2], prices: [f64; 2], costs: &Costs) {
     let gamma = costs.gamma();
     let market = prices[0] / prices[1];
     // What of each token is up for auction.
@@ -124,14 +125,14 @@ fn take_most<N: Number>(reserves: &mut [N; 2], [share, rest]: [N; 2], prices: [f
     let left = [(product / (gamma * market)).sqrt(), (product * market / gamma).sqrt()];
     let paid = |asset: usize| if asset == leaves { offered[asset] } else { offered[asset] / gamma };
     let change = [left[0] - paid(0), left[1] - paid(1)];
-    if costs.pays(change.map(N::value), prices) {
+    if pays(costs, change.map(N::value), prices) {
         let after = [reserves[0] + change[0], reserves[1] + change[1]];
         *reserves = with_noise(after, *reserves, prices, costs);
     }
 }
 
 /// Reserves after noise traders followed an arbitrage (spec 04 sec. 4.5).
-fn with_noise<N: Number>(after: [N; 2], before: [N; 2], prices: [f64; 2], costs: &RowCosts) -> [N; 2] {
+fn with_noise<N: Number>(after: [N; 2], before: [N; 2], prices: [f64; 2], costs: &Costs) -> [N; 2] {
     if costs.noise_trader_ratio == 0.0 || costs.fee_rate == 0.0 {
         return after;
     }

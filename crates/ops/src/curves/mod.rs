@@ -26,7 +26,7 @@ pub use eclp::Eclp;
 pub use fm_amm::FmAmm;
 pub use reclamm::{Reclamm, ReclammInterpolation, ReclammState, SECONDS_PER_EXPONENT};
 
-use crate::arbitrage::{Costs, RowInputs};
+use crate::arbitrage::{CheckedInputs, Costs};
 use crate::backend::{Pass, Primitive, Real, View, apply, pieces, run};
 use crate::growth::{PlanError, length, positive};
 use dual::Dual;
@@ -69,12 +69,12 @@ pub struct CurveSettings {
     pub initial_value: f64,
     /// Seconds between two arbitrages.
     pub seconds: f64,
-    /// Without arbitrage nobody but [`RowInputs::trades`] trades.
+    /// Without arbitrage nobody but [users](crate::RowInputs::trades) trades.
     pub arbitrate: bool,
     /// What trading costs.
     pub costs: Costs,
     /// What changes from row to row.
-    pub inputs: RowInputs,
+    pub inputs: CheckedInputs,
 }
 
 /// Windows of one price table that a pool runs over in the same way.
@@ -103,7 +103,7 @@ impl CurvePlan {
         let (starts, samples) = (starts.into(), samples.into());
         positive(&[("windows", starts.len()), ("stride", stride), ("samples", samples.len())])?;
         settings.costs.validate()?;
-        settings.inputs.validate(prices.len() / 2, 2)?;
+        settings.inputs.fit(prices.len() / 2, 2)?;
         let last = samples.last().copied().unwrap_or(0) * stride;
         let rows = starts.iter().max().map_or(0, |start| start + last + 1);
         let found = prices.len() / 2;
@@ -121,7 +121,7 @@ impl CurvePlan {
             let row = self.starts[window] + visit * self.stride;
             (row, [self.prices[2 * row], self.prices[2 * row + 1]])
         };
-        let mut walk = Walk::begin(settings, parameters, place(0));
+        let mut walk = Walk::begin(settings, parameters, place(0).1);
         let mut samples = self.samples.iter().enumerate().peekable();
         for visit in 0..=self.samples.last().copied().unwrap_or(0) {
             let (row, prices) = place(visit);
@@ -156,14 +156,14 @@ pub fn curve_reserves(parameters: Tensor<2>, plan: &Arc<CurvePlan>) -> Tensor<3>
 pub struct CurveWalk(Walk<f64>);
 
 impl CurveWalk {
-    /// A deposit at the prices of `row`, a row of the series in the settings. `parameters` are those of the curve.
+    /// A deposit at these prices. `parameters` are those of the curve.
     ///
     /// # Errors
     /// [`PlanError::Range`] for costs out of their ranges, [`PlanError::Length`] for another number of parameters.
-    pub fn new(settings: &CurveSettings, parameters: &[f64], row: usize, prices: [f64; 2]) -> Result<Self, PlanError> {
+    pub fn new(settings: &CurveSettings, parameters: &[f64], prices: [f64; 2]) -> Result<Self, PlanError> {
         settings.costs.validate()?;
         length("parameters", "those of the curve", settings.curve.parameters(), parameters.len())?;
-        Ok(Self(Walk::begin(settings, parameters, (row, prices))))
+        Ok(Self(Walk::begin(settings, parameters, prices)))
     }
 
     /// Meets one row of prices.

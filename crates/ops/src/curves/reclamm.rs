@@ -18,7 +18,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::dual::Number;
-use super::walk::{CurvePool, RowCosts};
+use super::walk::{CurvePool, pays};
+use crate::arbitrage::Costs;
 
 /// Longest time that a pool is moved by at once, in seconds.
 const LONGEST_SECONDS: f64 = 30.0 * 86_400.0;
@@ -223,12 +224,12 @@ impl<N: Number> Pool<N> {
         way.abs() / effective[0].sqrt() / (2.0 * onset.seconds)
     }
 
-    fn fee(&self, costs: &RowCosts) -> N {
+    fn fee(&self, costs: &Costs) -> N {
         self.fee.unwrap_or(N::constant(costs.fee_rate))
     }
 
     /// Takes a trade into the reserves: the protocol takes its part of the fee, the depositors' is counted.
-    fn settle(&mut self, token_in: usize, change: [N; 2], price_in: f64, costs: &RowCosts) {
+    fn settle(&mut self, token_in: usize, change: [N; 2], price_in: f64, costs: &Costs) {
         let fee = change[token_in] * self.fee(costs);
         self.real = [self.real[0] + change[0], self.real[1] + change[1]];
         self.real[token_in] = self.real[token_in] - fee * costs.protocol_fee_share;
@@ -245,7 +246,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
         self.revenue
     }
 
-    fn arbitrage(&mut self, prices: [f64; 2], costs: &RowCosts) {
+    fn arbitrage(&mut self, prices: [f64; 2], costs: &Costs) {
         self.shift(prices[0] / prices[1]);
         let effective = self.effective();
         let gamma = -self.fee(costs) + 1.0;
@@ -263,7 +264,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
         let paid = (product * (prices[out] / prices[into])).sqrt() - effective[into] / gamma;
         let mut change = [paid; 2];
         change[out] = left - effective[out];
-        if !costs.pays(change.map(N::value), prices) {
+        if !pays(costs, change.map(N::value), prices) {
             return;
         }
         if self.real[out].value() + change[out].value() < 0.0 {
@@ -275,7 +276,7 @@ impl<N: Number> CurvePool<N> for Pool<N> {
     }
 
     /// A constant product of effective reserves; what it cannot pay out does not happen.
-    fn swap(&mut self, token_in: usize, amount: f64, prices: [f64; 2], costs: &RowCosts) {
+    fn swap(&mut self, token_in: usize, amount: f64, prices: [f64; 2], costs: &Costs) {
         let effective = self.effective();
         let net = (-self.fee(costs) + 1.0) * amount;
         let token_out = 1 - token_in;

@@ -2,7 +2,8 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_ops::{GrowthPlan, PathLayout, Segment, Span};
+use gradpool_ops::{GrowthPlan, Interpolation, PathLayout, Segment, Span};
+use proptest::prelude::*;
 
 /// The devices with fused kernels.
 #[allow(deprecated)]
@@ -201,4 +202,50 @@ pub fn growth_plan(
         }
     }
     GrowthPlan::new(segments, layout.ramp_rows as u32, windows, assets, s0, s1).unwrap()
+}
+
+/// Sizes of a call that walks through windows of weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub assets: usize,
+    pub sets: usize,
+    pub windows: usize,
+    pub block_rows: usize,
+    pub blocks: usize,
+    pub stride: usize,
+    pub constant_first_block: bool,
+    pub interpolation: Interpolation,
+}
+
+impl Shape {
+    /// Blocks of which weights move in some of the rows, more or fewer with the seed.
+    pub fn layout(&self, seed: u64) -> PathLayout {
+        PathLayout {
+            block_rows: self.block_rows,
+            ramp_rows: 1 + (seed % self.block_rows as u64) as usize,
+            interpolation: self.interpolation,
+            constant_first_block: self.constant_first_block,
+            rows: self.block_rows * (self.blocks + usize::from(self.constant_first_block)),
+            stride: self.stride,
+        }
+    }
+
+    /// Windows that overlap.
+    pub fn starts(&self) -> Vec<usize> {
+        (0..self.windows).map(|window| 2 * window).collect()
+    }
+
+    /// A walk of prices under all windows.
+    pub fn prices(&self, layout: &PathLayout, numbers: &mut Numbers) -> Vec<f64> {
+        numbers.log_prices(layout.rows + 2 * self.windows, self.assets).iter().map(|log| log.exp()).collect()
+    }
+}
+
+pub fn shapes() -> impl Strategy<Value = Shape> {
+    let sizes = (2usize..9, 1usize..3, 1usize..3, 1usize..7, 1usize..5, 1usize..3);
+    let methods = prop::sample::select(vec![Interpolation::Linear, Interpolation::ApproxOptimal]);
+    (sizes, any::<bool>(), methods).prop_map(|(sizes, constant_first_block, interpolation)| {
+        let (assets, sets, windows, block_rows, blocks, stride) = sizes;
+        Shape { assets, sets, windows, block_rows, blocks, stride, constant_first_block, interpolation }
+    })
 }

@@ -22,7 +22,9 @@ use gradpool_ops::{RowInputs, has_fused_kernels};
 use gradpool_strategy::{ParameterSets, ParameterValues, RuleContext, Windows};
 
 use crate::error::PoolError;
-use crate::pool::{Pool, PricedHistory, pick};
+use crate::history::PricedHistory;
+use crate::layout::without_repetition;
+use crate::pool::{Pool, pick_places};
 use crate::settings::{PoolKind, PoolSettings, Valuation};
 
 pub use reclamm::ReclammPool;
@@ -99,7 +101,7 @@ impl Pool {
         Ok(Some(parameters))
     }
 
-    fn curve_settings(&self, curve: Curve, inputs: &RowInputs) -> CurveSettings {
+    fn curve_settings(&self, curve: Curve, history: &PricedHistory) -> CurveSettings {
         let settings = self.settings();
         let minutes = settings.arbitrage_interval_rows as f64 * self.strategy().settings().step_min;
         CurveSettings {
@@ -108,7 +110,7 @@ impl Pool {
             seconds: 60.0 * minutes,
             arbitrate: settings.arbitrate,
             costs: settings.costs,
-            inputs: inputs.clone(),
+            inputs: history.inputs().clone(),
         }
     }
 
@@ -125,18 +127,15 @@ impl Pool {
             return Err(PoolError::Device { kind });
         }
         let stride = self.settings().arbitrage_interval_rows;
-        let mut visits: Vec<usize> = std::iter::once(0).chain(samples.iter().map(|row| row / stride)).collect();
-        visits.dedup();
-        let place = |row: &usize| visits.partition_point(|visit| *visit < row / stride);
-        let picked: Vec<usize> = samples.iter().map(place).collect();
-        let settings = self.curve_settings(curve, history.inputs());
+        let (visits, places) = without_repetition(std::iter::once(0).chain(samples.iter().map(|row| row / stride)));
+        let settings = self.curve_settings(curve, history);
         let prices = history.shared_prices();
         let plan = CurvePlan::new(settings, windows.starts.clone(), stride, prices, visits)
             .map_err(|error| PoolError::Plan(error.to_string()))?;
         let found = curve_reserves(numbers, &Arc::new(plan));
         let [batch, ..] = found.dims();
         let initial_reserves = found.clone().slice([0..batch, 0..1, 0..ASSETS]).squeeze_dim(1);
-        let found = if picked.iter().copied().eq(0..found.dims()[1]) { found } else { pick(found, picked.into_iter()) };
+        let found = pick_places(found, &places[1..]);
         let [_, count, width] = found.dims();
         let revenue = || found.clone().slice([0..batch, 0..count, ASSETS..width]).squeeze_dim(2);
         let fee_revenue = self.settings().kind.counts_fee_revenue().then(revenue);
@@ -156,9 +155,9 @@ impl Pool {
     ) -> Result<Option<CurveWalk>, PoolError> {
         let sets = ParameterSets::from_values(std::slice::from_ref(values), &Device::flex(), DType::F64)?;
         let Some(Parameters { curve, numbers }) = self.curve(&sets, history.inputs())? else { return Ok(None) };
-        let settings = self.curve_settings(curve, history.inputs());
+        let settings = self.curve_settings(curve, history);
         let prices = history.prices().row(row);
-        let walk = CurveWalk::new(&settings, &numbers_of(&numbers), row, [prices[0], prices[1]]);
+        let walk = CurveWalk::new(&settings, &numbers_of(&numbers), [prices[0], prices[1]]);
         walk.map(Some).map_err(|error| PoolError::Plan(error.to_string()))
     }
 }

@@ -13,8 +13,9 @@ use gradpool_strategy::{StrategySettings, Windows};
 use serde::{Deserialize, Serialize};
 
 use crate::error::PoolError;
-use crate::layout::visited;
-use crate::pool::{Pool, PricedHistory, interpolated_rows, pick};
+use crate::history::PricedHistory;
+use crate::layout::{visited, without_repetition};
+use crate::pool::{Pool, interpolated_rows, pick_places};
 use crate::run::PoolRun;
 use crate::settings::{PoolKind, PoolSettings, Valuation};
 
@@ -88,8 +89,8 @@ impl Rebalanced {
 
     fn terms(self, pool: &Pool, history: &PricedHistory) -> Result<RebalancingTerms, PoolError> {
         let inputs = history.inputs();
-        let of_fees = RowInputs { fee_rate: inputs.fee_rate.clone(), ..RowInputs::default() };
-        if *inputs != of_fees {
+        let costs = [&inputs.gas_cost, &inputs.arbitrage_fee, &inputs.lp_supply];
+        if costs.iter().any(|series| series.is_some()) || !inputs.trades.is_empty() {
             return Err(PoolError::Plan("a rebalanced portfolio knows no series but that of fees".into()));
         }
         let spreads = match history.spreads() {
@@ -166,16 +167,12 @@ impl Pool {
         samples: &[usize],
     ) -> Result<Tensor<3>, PoolError> {
         let layout = self.path_layout(windows);
-        let last: Vec<usize> = samples.iter().map(|&row| kind.last_rebalancing(&layout, row)).collect();
-        let mut rows = last.clone();
-        rows.dedup();
+        let (rows, places) = without_repetition(samples.iter().map(|&row| kind.last_rebalancing(&layout, row)));
         let growth = self.rebalanced_growth(kind, history, positions, windows, &rows)?;
         let values = (growth.exp() * self.settings().initial_value).unsqueeze_dim::<3>(2);
         let weights = interpolated_rows(positions, &layout, &rows);
         let prices = history.prices_at(&weights, windows, &rows);
-        let reserves = weights * values / prices;
-        let picked = last.iter().map(|row| rows.partition_point(|other| other < row));
-        Ok(if rows.len() == samples.len() { reserves } else { pick(reserves, picked) })
+        Ok(pick_places(weights * values / prices, &places))
     }
 
     /// What a pool lost against a portfolio with the same weights on a market with this fee, a fraction of what is sold: the portfolio's
