@@ -499,3 +499,28 @@ fn impossible_plans_are_refused() {
         assert!(error.as_ref().unwrap_err().contains(part), "{error:?}");
     }
 }
+
+/// Where nothing is charged every token trades, also those whose quotient is the level but for rounding: here four of seven
+/// are, as a user comes to a pool at its optimum.
+#[test]
+fn at_no_fee_tokens_at_the_level_have_their_gradient() {
+    let shape = Shape {
+        assets: 7,
+        sets: 1,
+        windows: 1,
+        block_rows: 4,
+        blocks: 1,
+        stride: 1,
+        constant_first_block: false,
+        interpolation: Interpolation::Linear,
+    };
+    for seed in 0..200 {
+        let mut call = call(seed, shape, Costs { gas_cost: 0.5, ..Costs::default() });
+        let trade = UserTrade { row: call.starts[0], token_in: 0, token_out: 1, amount_in: 0.3 };
+        call.inputs.trades = Arc::new([trade]);
+        let (fused, expected) = (call.fused(&Device::flex()), call.expected(&Device::flex()));
+        for (fused, expected) in fused.iter().zip(&expected).take(3) {
+            assert!(distance(fused, expected) < 1e-9, "seed {seed}: {fused:?} {expected:?}");
+        }
+    }
+}

@@ -167,8 +167,10 @@ impl<R: Row<f64>> Pool<R> {
             trade.into |= u64::from(enters) << token;
             trade.total_weight += weight;
             trade.relative = sum / trade.total_weight;
-        } else if logs.len() > 3 {
+        } else if logs.len() > 3 && terms.gap > 0.0 {
             trade.admit(sum, logs, weights, terms);
+        } else if logs.len() > 3 {
+            trade.admit_all(logs, weights);
         }
         trade.level = highest * exponential(trade.relative);
         trade
@@ -395,6 +397,17 @@ impl Trade {
                 break;
             }
         }
+    }
+
+    /// Takes in all tokens, as nothing is charged: one whose quotient is the level but for rounding moves with the others'
+    /// weights and reserves too.
+    fn admit_all(&mut self, logs: &[f64], weights: &[f64]) {
+        self.total_weight = weights.iter().sum();
+        self.relative = weights.iter().zip(logs).map(|(weight, log)| weight * log).sum::<f64>() / self.total_weight;
+        for (token, log) in logs.iter().enumerate() {
+            self.out |= u64::from(*log >= self.relative) << token;
+        }
+        self.into = !self.out & (u64::MAX >> (MOST_ASSETS - logs.len()));
     }
 
     /// The reserve of one token after the trade, where `level` is `X w / p`.
