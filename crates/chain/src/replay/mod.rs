@@ -47,6 +47,7 @@ pub use keeper::{Keeper, trigger_times};
 pub use stages::{FloatStrategy, Stages, stages};
 
 use crate::Int256;
+use crate::decimal::to_f64;
 use crate::error::Revert;
 use crate::runner::{Pool, Update};
 
@@ -75,6 +76,25 @@ pub struct History {
     pub events: Vec<Event>,
     /// Weights at the times that were asked for.
     pub weights: Vec<Result<Vec<Int256>, Revert>>,
+}
+
+impl History {
+    /// The weights in floating point, `[times, assets]`, row-major; NaN where they could not be read.
+    pub fn floats(&self, assets: usize) -> Vec<f64> {
+        floats(&self.weights, assets)
+    }
+}
+
+/// Weights in floating point, `[times, assets]`, row-major; NaN where they could not be read.
+fn floats(weights: &[Result<Vec<Int256>, Revert>], assets: usize) -> Vec<f64> {
+    let mut found = Vec::with_capacity(weights.len() * assets);
+    for weights in weights {
+        match weights {
+            Ok(weights) => found.extend(weights.iter().map(|weight| to_f64(*weight))),
+            Err(_) => found.extend(std::iter::repeat_n(f64::NAN, assets)),
+        }
+    }
+    found
 }
 
 /// Triggers a pool's updates in turn and reads its weights at `times`.

@@ -8,7 +8,7 @@ use crate::guard::guard;
 use crate::rules::{Caller, RuleCall, RuleState};
 use crate::runner::Pool;
 
-use super::{Event, History, Trigger, in_order, replay};
+use super::{Event, History, Trigger, floats, in_order, replay};
 
 /// A strategy as its simulation computes it, in floating point.
 pub trait FloatStrategy {
@@ -73,14 +73,17 @@ pub fn stages(
     let guard_rails = ideal(&mut |index, weights| guarded(pool, weights, &strategy.raw(weights, output(index)?)));
     let mut state = pool.state().clone();
     let arithmetic = ideal(&mut |index, weights| target(pool, &mut state, weights, &triggers[index].prices));
-    let nine_decimals = flatten(&to_targets(&mut pool.clone(), triggers, times), pool.assets());
+    let nine_decimals = floats(&to_targets(&mut pool.clone(), triggers, times), pool.assets());
     let history = replay(&mut pool.clone(), triggers, times);
-    let chain = flatten(&history.weights, pool.assets());
+    let chain = history.floats(pool.assets());
     let rule_change = |(index, event): (usize, &Event)| {
         let update = event.outcome.as_ref().ok()?;
-        let weights = floats(&update.previous_weights);
+        let weights = to_floats(&update.previous_weights);
         let change = |raw: Vec<f64>| raw.iter().zip(&weights).map(|(raw, weight)| raw - weight).collect();
-        Some(RuleChange { float: change(strategy.raw(&weights, output(index)?)), integer: change(floats(&update.raw)) })
+        Some(RuleChange {
+            float: change(strategy.raw(&weights, output(index)?)),
+            integer: change(to_floats(&update.raw)),
+        })
     };
     let rule_changes = history.events.iter().enumerate().map(rule_change).collect();
     Stages { schedule, guard_rails, arithmetic, nine_decimals, chain, history, rule_changes }
@@ -94,7 +97,7 @@ fn outputs(pool: &Pool, triggers: &[Trigger], strategy: &mut impl FloatStrategy)
             return None;
         }
         allowed = trigger.time.saturating_add(pool.settings().update_interval);
-        Some(strategy.output(&floats(&trigger.prices)))
+        Some(strategy.output(&to_floats(&trigger.prices)))
     };
     triggers.iter().map(&mut output).collect()
 }
@@ -145,7 +148,7 @@ fn ideal(mut ramp: Ramp, triggers: &[Trigger], times: &[u64], target: &mut Targe
 fn guarded(pool: &Pool, weights: &[f64], raw: &[f64]) -> Option<Vec<f64>> {
     let settings = pool.settings();
     let guarded = guard(&integers(raw)?, &integers(weights)?, settings.epsilon_max, settings.guard_rail);
-    guarded.ok().map(|weights| floats(&weights))
+    guarded.ok().map(|weights| to_floats(&weights))
 }
 
 /// Where the contract's rule and guard rails lead from these weights.
@@ -160,7 +163,7 @@ fn target(pool: &Pool, state: &mut RuleState, weights: &[f64], prices: &[Int256]
         epsilon_max: settings.epsilon_max,
         guard_rail: settings.guard_rail,
     };
-    settings.rule.calculate(state, &call).ok().map(|outcome| floats(&outcome.guarded))
+    settings.rule.calculate(state, &call).ok().map(|outcome| to_floats(&outcome.guarded))
 }
 
 /// Weights of a pool that is the chain's but for the end of its runs: one update interval after each update.
@@ -180,14 +183,7 @@ fn to_targets(pool: &mut Pool, triggers: &[Trigger], times: &[u64]) -> Vec<Resul
     in_order(pool, triggers, times, update, Pool::weights_at)
 }
 
-fn flatten(weights: &[Result<Vec<Int256>, Revert>], assets: usize) -> Vec<f64> {
-    let row = |weights: &Result<Vec<Int256>, Revert>| {
-        weights.as_ref().map_or_else(|_| vec![f64::NAN; assets], |weights| floats(weights))
-    };
-    weights.iter().flat_map(row).collect()
-}
-
-fn floats(values: &[Int256]) -> Vec<f64> {
+fn to_floats(values: &[Int256]) -> Vec<f64> {
     values.iter().map(|value| to_f64(*value)).collect()
 }
 
