@@ -8,6 +8,7 @@ pub mod arguments;
 pub mod benchmarks;
 pub mod commands;
 pub mod config;
+pub mod contract;
 pub mod describe;
 pub mod fingerprint;
 pub mod given;
