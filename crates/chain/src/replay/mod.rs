@@ -44,7 +44,7 @@ mod stages;
 
 pub use deviation::{Cause, Deviation, deviation, largest_difference};
 pub use keeper::{Keeper, trigger_times};
-pub use stages::{FloatStrategy, Stages, stages};
+pub use stages::{FloatStrategy, RuleChange, Stages, stages};
 
 use crate::Int256;
 use crate::decimal::to_f64;

@@ -8,10 +8,10 @@ use crate::MarketError;
 /// Reads rising times, in milliseconds of the Unix epoch.
 ///
 /// # Errors
-/// [`MarketError::InputFile`] for a file that cannot be read or has no row or no column `unix`, and times that are unreadable, unsorted or
+/// [`MarketError::TimesFile`] for a file that cannot be read or has no row or no column `unix`, and times that are unreadable, unsorted or
 /// repeated.
 pub fn load_times(path: &Path) -> Result<Vec<i64>, MarketError> {
-    read(path).map_err(|defect| MarketError::InputFile { defect: Box::new(defect) })
+    read(path).map_err(|defect| MarketError::TimesFile { defect: Box::new(defect) })
 }
 
 fn read(path: &Path) -> Result<Vec<i64>, MarketError> {

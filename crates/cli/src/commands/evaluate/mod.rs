@@ -1,6 +1,6 @@
 //! `gradpool evaluate`: trained parameters on periods that they have not seen, next to benchmarks.
 
-mod period;
+pub(super) mod period;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -163,7 +163,10 @@ fn fee_rates(given: &[f64]) -> anyhow::Result<Vec<Option<f64>>> {
 }
 
 /// The configuration of the run that parameters come from.
-fn stored_config(source: &Path, parameters: &Path) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// If they come from no run.
+pub(super) fn stored_config(source: &Path, parameters: &Path) -> anyhow::Result<PathBuf> {
     if source.is_dir() {
         return stored_config_path(parameters);
     }

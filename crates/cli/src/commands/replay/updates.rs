@@ -93,7 +93,9 @@ impl Updates {
                 Self::File(path) => format!("no time of {} is inside the period", path.display()),
                 _ => "no update is due inside the period".to_owned(),
             };
-            return Err(Hinted::new(problem, "choose a longer period with `--on FROM..TO`, or other `--updates`").into());
+            return Err(
+                Hinted::new(problem, "choose a longer period with `--on FROM..TO`, or other `--updates`").into()
+            );
         }
         Ok(Times { outside: count - inside.len(), inside })
     }
