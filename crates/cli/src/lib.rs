@@ -95,6 +95,7 @@ fn dispatch(cli: Cli, output: &mut Output<'_>) -> anyhow::Result<u8> {
         Command::Evaluate(arguments) => commands::evaluate::run(arguments, &cli.common, output),
         Command::Data(arguments) => commands::data::run(arguments, &cli.common, output),
         Command::Simulate(arguments) => commands::simulate::run(&arguments, &cli.common, output),
+        Command::Export(arguments) => commands::export::run(&arguments, &cli.common, output),
         Command::Compare(arguments) => commands::compare::run(&arguments, &cli.common, output),
         Command::Replay(arguments) => commands::replay::run(&arguments, &cli.common, output),
         Command::Rules(arguments) => commands::rules::run(&arguments, output),

@@ -1,10 +1,13 @@
 //! A pool as it would be deployed: the strategy's terms with 18 decimals, what the factory refuses of them, and the file that
 //! holds them.
 
+pub mod addresses;
 mod caveats;
+pub mod file;
+pub mod import;
 mod refusals;
 
-use gradpool_chain::decimal::{DecimalError, from_f64, weights_from_f64_above};
+use gradpool_chain::decimal::{DecimalError, from_f64, weights_from_f64, weights_from_f64_above};
 use gradpool_chain::fixed_point::{ONE, SCALE};
 use gradpool_chain::rules::Rule;
 use gradpool_chain::runner::{InitialState, PERFORM_UPDATE, PoolSettings};
@@ -64,16 +67,13 @@ impl Deployment {
         if let Err(obstacles) = &found {
             refusals.extend(obstacles.iter().map(Refusal::of_obstacle));
         }
-        let proposal = propose(setup, terms.zip(state.as_ref()), weights, time_ms, oracle_staleness_s);
-        match &proposal {
-            Ok(proposal) => {
-                let explain = |revert: Revert| refusals::explain(&revert, proposal, terms, setup, values);
-                refusals.extend(proposal.refusals().flat_map(explain));
-            }
-            Err(refusal) => refusals.push(refusal.clone()),
-        }
-        match (found, state, proposal) {
-            (Ok(terms), Some(state), Ok(proposal)) if refusals.is_empty() => {
+        let known = terms.zip(state.as_ref());
+        let (proposal, numbers) = propose(setup, known, weights, time_ms, oracle_staleness_s)?;
+        refusals.extend(numbers);
+        let explain = |revert: Revert| refusals::explain(&revert, &proposal, terms, setup, values);
+        refusals.extend(proposal.refusals().flat_map(explain));
+        match (found, state) {
+            (Ok(terms), Some(state)) if refusals.is_empty() => {
                 let next = caveats::first_update(&proposal, prices.row(row))?;
                 let caveats = caveats::of(&terms, setup).into_iter().chain(next).collect();
                 Ok(Self { terms, state, weights: weights.to_vec(), time_ms, proposal, caveats })
@@ -83,49 +83,89 @@ impl Deployment {
     }
 }
 
-/// The proposal, with a rule that the factory accepts where there are no terms.
+/// The rule's part of a proposal.
+struct RulePart {
+    rule: Rule,
+    parameters: Vec<Vec<Int256>>,
+    lambda: Vec<u64>,
+    moving_averages: Vec<Int256>,
+    intermediate: Vec<Int256>,
+}
+
+impl RulePart {
+    fn new(terms: &ContractTerms, state: &ContractState) -> Result<Self, Refusal> {
+        let lists = terms.parameters.iter().map(|list| integers(list.name, &list.values));
+        Ok(Self {
+            rule: Rule::by_name(terms.rule.name())
+                .ok_or_else(|| Refusal::new(format!("no contract is called {}", terms.rule.name())))?,
+            parameters: lists.collect::<Result<_, _>>()?,
+            lambda: integers("lambda", &terms.lambda)?.into_iter().map(unsigned).collect(),
+            moving_averages: integers("the moving average", &state.moving_averages)?,
+            intermediate: integers("the intermediate state", &state.intermediate)?,
+        })
+    }
+
+    /// A part that the factory accepts, so that it can be asked about the rest.
+    fn acceptable() -> Self {
+        Self {
+            rule: Rule::Momentum,
+            parameters: vec![vec![ONE]],
+            lambda: vec![SCALE as u64 / 2],
+            moving_averages: Vec::new(),
+            intermediate: Vec::new(),
+        }
+    }
+}
+
+/// The proposal, and what of it is no number with 18 decimals: such parts are replaced by acceptable ones.
 fn propose(
     setup: &Setup,
     terms: Option<(&ContractTerms, &ContractState)>,
     weights: &[f64],
     time_ms: i64,
     oracle_staleness: u64,
-) -> Result<Proposal, Refusal> {
-    let settings = setup.strategy().settings();
-    let guard_rail = integer("pool.minimum_weight", settings.minimum_weight)?;
-    let epsilon = (settings.maximum_change_per_row * settings.interpolation_rows as f64).min(1.0);
-    let flat = (Rule::Momentum, vec![vec![ONE]], vec![SCALE as u64 / 2], vec![ONE; weights.len()], vec![]);
-    let (rule, parameters, lambda, moving_averages, intermediate) = match terms {
-        None => flat,
-        Some((terms, state)) => {
-            let lists = terms.parameters.iter().map(|list| integers(list.name, &list.values));
-            (
-                Rule::by_name(terms.rule.name()).unwrap_or(flat.0),
-                lists.collect::<Result<_, _>>()?,
-                integers("lambda", &terms.lambda)?.into_iter().map(unsigned).collect(),
-                integers("the moving average", &state.moving_averages)?,
-                integers("the intermediate state", &state.intermediate)?,
-            )
-        }
-    };
-    let proposed = PoolSettings {
-        rule,
-        parameters,
-        lambda,
-        epsilon_max: unsigned(integer("pool.maximum_change_per_min", epsilon)?),
+) -> Result<(Proposal, Vec<Refusal>), Refused> {
+    let mut refusals = Vec::new();
+    let part = terms.map(|(terms, state)| RulePart::new(terms, state)).unwrap_or_else(|| Ok(RulePart::acceptable()));
+    let part = part.unwrap_or_else(|refusal| {
+        refusals.push(refusal);
+        RulePart::acceptable()
+    });
+    let of_setting = |refusal: Refusal| Refused(vec![refusal]);
+    let guard_rail = guard_rail(setup).map_err(of_setting)?;
+    let weights = weights_from_f64_above(weights, guard_rail).unwrap_or_else(|error| {
+        refusals.push(Refusal::of_number("the weight of an asset", &error));
+        weights_from_f64(&vec![1.0 / weights.len() as f64; weights.len()]).unwrap_or_default()
+    });
+    let settings = PoolSettings {
+        rule: part.rule,
+        parameters: part.parameters,
+        lambda: part.lambda,
+        epsilon_max: unsigned(epsilon_max(setup).map_err(of_setting)?),
         guard_rail: unsigned(guard_rail),
         update_interval: refusals::update_interval_s(setup).unwrap_or(1),
         oracle_staleness,
         registry: PERFORM_UPDATE,
     };
     let initial = InitialState {
-        weights: weights_from_f64_above(weights, guard_rail)
-            .map_err(|error| Refusal::of_number("an initial weight", &error))?,
-        moving_averages,
-        intermediate,
+        weights,
+        moving_averages: part.moving_averages,
+        intermediate: part.intermediate,
         time: (time_ms / 1000).try_into().unwrap_or(0),
     };
-    Ok(Proposal::new(proposed, initial))
+    Ok((Proposal::new(settings, initial), refusals))
+}
+
+/// The smallest weight.
+fn guard_rail(setup: &Setup) -> Result<Int256, Refusal> {
+    integer("pool.minimum_weight", setup.strategy().settings().minimum_weight)
+}
+
+/// The largest change per update: what the limit per row allows over all rows of a ramp (spec 13.12.2).
+fn epsilon_max(setup: &Setup) -> Result<Int256, Refusal> {
+    let settings = setup.strategy().settings();
+    let of_ramp = settings.maximum_change_per_row * settings.interpolation_rows as f64;
+    integer("pool.maximum_change_per_min", of_ramp.min(1.0))
 }
 
 fn integer(name: &str, value: f64) -> Result<Int256, Refusal> {

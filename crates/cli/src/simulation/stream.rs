@@ -64,11 +64,8 @@ impl Simulation<'_> {
     /// # Errors
     /// What the strategy refuses.
     pub fn last_weights(&self) -> anyhow::Result<Vec<f64>> {
-        let strategy = self.setup.strategy().streaming(self.values)?;
-        let mut state = strategy.start();
-        strategy.warm_up(&mut state, (0..self.rows.start).map(|row| self.observation(row)));
-        let weights = self.rows.clone().map(|row| strategy.step(&mut state, self.observation(row))).last();
-        Ok(weights.unwrap_or_default())
+        let (mut weights, _) = self.streamed()?;
+        Ok(weights.split_off(weights.len() - self.setup.strategy().settings().assets))
     }
 
     /// Reserves at every row of a pool of two assets with a curve of its own.

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::evaluate::period::{Selection, prepare};
-use super::evaluate::stored_config;
 use super::load_config;
 use crate::EXIT_DONE;
 use crate::arguments::CommonOptions;
@@ -20,7 +19,7 @@ use crate::describe::warn_of_prices;
 use crate::given::GivenParameters;
 use crate::output::Output;
 use crate::periods::NamedPeriod;
-use crate::runs::find_run;
+use crate::runs::{config_of_parameters, find_run};
 use crate::series::SeriesFile;
 use crate::setup::Setup;
 use crate::simulation::Simulation;
@@ -87,7 +86,7 @@ pub fn run(arguments: &ReplayArguments, common: &CommonOptions, output: &mut Out
     let parameters = if source.is_dir() { find_run(source)? } else { source.clone() };
     let config = match &arguments.config {
         Some(config) => config.clone(),
-        None => stored_config(source, &parameters)?,
+        None => config_of_parameters(source, &parameters)?,
     };
     let config = load_config(&Source::File(config), common, arguments.data.clone(), output)?.config;
     let (setup, rows, name) = if let Some(selection) = &arguments.on {
