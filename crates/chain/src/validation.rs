@@ -108,7 +108,7 @@ impl Proposal {
             (self.registry & KNOWN_PERMISSIONS != 0, Require::PoolRegistry),
         ];
         let interval = (self.update_interval == 0).then(|| Require::UpdateInterval.into());
-        let refused = conditions.into_iter().filter_map(|(holds, reason)| (!holds).then(|| reason.into()));
+        let refused = conditions.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason.into());
         refused.chain(check_initial_weights(weights, self.guard_rail).err()).chain(interval)
     }
 }

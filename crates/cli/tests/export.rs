@@ -103,6 +103,11 @@ fn final_value(config: &str, params: &str, settings: &[&str]) -> f64 {
 }
 
 #[test]
+fn help() {
+    insta::assert_snapshot!(gradpool(["export", "--help"]).stdout);
+}
+
+#[test]
 fn what_is_exported_simulates_like_what_was_trained() {
     for (rule, settings) in DEPLOYABLE {
         let folder = tempfile::tempdir().unwrap();

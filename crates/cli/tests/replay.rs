@@ -160,7 +160,7 @@ fn parts_sum_to_the_differences() {
         let weights: f64 = PARTS.iter().map(|part| number(&deviation["parts"][part])).sum();
         assert!((weights - number(&deviation["difference"])).abs() < 1e-15, "{updates}: {deviation}");
         let of_value = |part: &&str| number(&document["parts"][part]["final_value_difference"]);
-        let value: f64 = PARTS.iter().map(|part| of_value(&part)).sum();
+        let value: f64 = PARTS.iter().map(of_value).sum();
         assert!((value - number(&document["final_value"]["difference"])).abs() < 1e-6, "{updates}");
     }
 }

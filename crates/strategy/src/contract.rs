@@ -90,7 +90,9 @@ impl ContractList {
 pub fn shared_if_equal<const N: usize>(mut lists: [ContractList; N]) -> [ContractList; N] {
     let is_shared = |list: &ContractList| list.values.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());
     if lists.iter().all(is_shared) {
-        lists.iter_mut().for_each(|list| list.values.truncate(1));
+        for list in &mut lists {
+            list.values.truncate(1);
+        }
     }
     lists
 }

@@ -14,7 +14,7 @@ use crate::setup::Setup;
 
 /// A contract file that is not one of the configuration's pool.
 #[derive(Debug, Error)]
-#[error("{path} is the contract of another pool:{}", .differences.iter().map(|line| format!("\n  {line}")).collect::<String>())]
+#[error("{path} is the contract of another pool:{}", refusals::lines(.differences))]
 pub struct AnotherPool {
     path: String,
     differences: Vec<String>,

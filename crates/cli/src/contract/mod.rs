@@ -57,10 +57,7 @@ impl Deployment {
         let interval = setup.strategy().settings().update_interval_rows;
         let rows = (0..=row).step_by(interval).map(|row| prices.row(row));
         let found = setup.strategy().contract(values);
-        let terms = match &found {
-            Ok(terms) => Some(terms),
-            Err(_) => None,
-        };
+        let terms = found.as_ref().ok();
         let state = terms.and_then(|terms| terms.state_after(rows));
         let time_ms = prices.grid().time_ms(row);
         let mut refusals = refusals::of_pool(setup);
@@ -126,8 +123,8 @@ fn propose(
     oracle_staleness: u64,
 ) -> Result<(Proposal, Vec<Refusal>), Refused> {
     let mut refusals = Vec::new();
-    let part = terms.map(|(terms, state)| RulePart::new(terms, state)).unwrap_or_else(|| Ok(RulePart::acceptable()));
-    let part = part.unwrap_or_else(|refusal| {
+    let of_rule = terms.map(|(terms, state)| RulePart::new(terms, state));
+    let part = of_rule.unwrap_or_else(|| Ok(RulePart::acceptable())).unwrap_or_else(|refusal| {
         refusals.push(refusal);
         RulePart::acceptable()
     });

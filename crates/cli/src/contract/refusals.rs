@@ -7,7 +7,7 @@ use gradpool_chain::fixed_point::ONE;
 use gradpool_chain::validation::Proposal;
 use gradpool_chain::{Custom, Int256, Require, Revert};
 use gradpool_pools::PoolKind;
-use gradpool_strategy::contract::{EXPONENT, KAPPA};
+use gradpool_strategy::contract::{EXPONENT, KAPPA, USE_RAW_PRICE};
 use gradpool_strategy::{ContractObstacle, ContractRule, ContractTerms, ParameterValues};
 use thiserror::Error;
 
@@ -28,8 +28,9 @@ impl fmt::Display for Refusal {
 #[error("this pool cannot be deployed:{}", lines(.0))]
 pub struct Refused(pub Vec<Refusal>);
 
-fn lines(refusals: &[Refusal]) -> String {
-    refusals.iter().map(|refusal| format!("\n  {refusal}")).collect()
+/// Each on a line of its own below the first.
+pub(super) fn lines<T: fmt::Display>(reasons: &[T]) -> String {
+    reasons.iter().fold(String::new(), |text, reason| format!("{text}\n  {reason}"))
 }
 
 impl Refusal {
@@ -188,7 +189,7 @@ fn parameters(
                 )),
                 what if terms.rule == ContractRule::ChannelFollowing
                     && what != KAPPA
-                    && what != gradpool_strategy::contract::USE_RAW_PRICE
+                    && what != USE_RAW_PRICE
                     && !value.is_positive() =>
                 {
                     found.push(format!("{}, and must be above 0 with 18 decimals: raise its parameter", name(what)));
