@@ -97,6 +97,7 @@ fn dispatch(cli: Cli, output: &mut Output<'_>) -> anyhow::Result<u8> {
         Command::Simulate(arguments) => commands::simulate::run(&arguments, &cli.common, output),
         Command::Export(arguments) => commands::export::run(&arguments, &cli.common, output),
         Command::Compare(arguments) => commands::compare::run(&arguments, &cli.common, output),
+        Command::Replay(arguments) => commands::replay::run(&arguments, &cli.common, output),
         Command::Rules(arguments) => commands::rules::run(&arguments, output),
         Command::Verify(arguments) => commands::verify::run(&arguments, output),
         Command::Schema(_) => commands::schema::run(output),

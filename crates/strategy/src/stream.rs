@@ -158,14 +158,26 @@ impl StreamingStrategy {
         Some(GuardrailBounds { lower, upper })
     }
 
-    /// Takes one rule output and returns where the ramp starts, how much it moves per row, and where it was meant to go.
-    pub fn coarse_step(&self, state: &mut GuardrailState, output: &[f64]) -> CoarseStep {
-        let pull: Vec<f64> = match (self.strategy.rule().output_kind(), &self.retention) {
+    /// What a rule output adds to the weights that a step keeps.
+    fn pull(&self, output: &[f64]) -> Vec<f64> {
+        match (self.strategy.rule().output_kind(), &self.retention) {
             (OutputKind::Target, Some(retention)) => {
                 output.iter().zip(retention).map(|(target, kept)| target * (1.0 - kept)).collect()
             }
             _ => output.to_vec(),
-        };
+        }
+    }
+
+    /// Where a rule output leads from these weights, before any guardrail.
+    pub fn raw_weights(&self, weights: &[f64], output: &[f64]) -> Vec<f64> {
+        let kept = |asset: usize| self.retention.as_ref().map_or(1.0, |retention| retention[asset]);
+        let pull = self.pull(output);
+        weights.iter().zip(pull).enumerate().map(|(asset, (weight, pull))| kept(asset) * weight + pull).collect()
+    }
+
+    /// Takes one rule output and returns where the ramp starts, how much it moves per row, and where it was meant to go.
+    pub fn coarse_step(&self, state: &mut GuardrailState, output: &[f64]) -> CoarseStep {
+        let pull = self.pull(output);
         let settings = self.strategy.guardrail_settings();
         let step = guardrail_step(&state.weights, &pull, self.retention.as_deref(), self.bounds(), &settings);
         state.weights.clone_from(&step.end);

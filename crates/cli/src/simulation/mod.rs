@@ -1,5 +1,6 @@
 //! One pass of a pool over some rows, by any of the ways to compute its weights, with every row on the host.
 
+mod onchain;
 mod rebalanced;
 mod stream;
 mod trading;
@@ -18,6 +19,7 @@ use gradpool_strategy::{Observation, ParameterSets, ParameterValues, StrategySet
 use crate::output::Hinted;
 use crate::setup::Setup;
 
+pub use onchain::OnChain;
 pub use updates::Updates;
 
 /// A way to compute weights.
