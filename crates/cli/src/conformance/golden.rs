@@ -14,7 +14,7 @@ pub type Arrays = BTreeMap<String, (Vec<usize>, Vec<f64>)>;
 #[non_exhaustive]
 pub enum GoldenError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -22,7 +22,7 @@ pub enum GoldenError {
         source: std::io::Error,
     },
     /// Not JSON.
-    #[error("{} is not JSON: {source}", path.display())]
+    #[error("{} is not JSON", path.display())]
     Json {
         /// The file.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub enum GoldenError {
         source: serde_json::Error,
     },
     /// Not a file of arrays, or a torn one.
-    #[error("the arrays of {} cannot be read: {source}", path.display())]
+    #[error("the arrays of {} cannot be read", path.display())]
     Arrays {
         /// The file.
         path: PathBuf,
