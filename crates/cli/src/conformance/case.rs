@@ -64,7 +64,7 @@ pub(super) fn with_prices(golden: &std::path::Path, overrides: &Overrides) -> an
 /// Whether a fingerprint, with series beside it, makes trading cost something.
 pub(super) fn has_costs(fingerprint: &Value, series: Option<&Value>) -> bool {
     let cost = |key: &&str| fingerprint.get(key).and_then(number).is_some_and(|cost| cost > 0.0);
-    ["fees", "gas_cost", "arb_fees"].iter().any(|key| cost(key)) || series.is_some_and(|series| !series.is_null())
+    ["fees", "gas_cost", "arb_fees"].iter().any(cost) || series.is_some_and(|series| !series.is_null())
 }
 
 impl<'a> Case<'a> {
