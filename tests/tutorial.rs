@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use common::rule_laws::{Market, made_up_prices, made_up_supplies};
 use gradpool_chain::Int256;
-use gradpool_chain::fixed_point::{ONE, SCALE};
+use gradpool_chain::decimal::{from_f64, to_f64};
 use gradpool_chain::tutorial::{Bounds, Pool, Settings, average, momentum_weights};
 use gradpool_market::Step;
 use gradpool_pools::PoolSettings;
@@ -20,15 +20,12 @@ const UPDATES: usize = 400;
 const INTERVAL: u64 = 100;
 const TOLERANCE: f64 = 1e-12;
 
-/// A number with 18 decimals; doubles of ordinary size have fewer.
 fn fixed(value: f64) -> Int256 {
-    let whole = value.floor();
-    let rest = ((value - whole) * SCALE as f64).round() as i128;
-    Int256::new(whole as i128).checked_mul(ONE).unwrap().checked_add(Int256::new(rest)).unwrap()
+    from_f64(value).unwrap()
 }
 
 fn float(value: Int256) -> f64 {
-    value.to_f64() / SCALE as f64
+    to_f64(value)
 }
 
 fn floats(values: &[Int256]) -> Vec<f64> {

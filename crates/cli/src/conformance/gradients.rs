@@ -11,6 +11,8 @@ use super::treatment::Slopes;
 
 /// Slopes that are nearer to each other than this are those of a smooth case.
 const SMOOTH: f64 = 5e-5;
+/// Metrics with gradients in every case.
+const GRADIENTS: usize = 3;
 /// The reference takes no gradient for it.
 const FIXED_LEAF: &str = "initial_weights_logits";
 
@@ -46,7 +48,10 @@ impl Subject {
 pub(super) fn compare(case: &Case<'_>, subject: &Subject, tally: &mut Tally) -> anyhow::Result<()> {
     let tolerances = subject.tolerances;
     if !tally.skips("gradients.") {
-        for (metric, expected) in members("gradients", case.golden.part(&["gradients"])?)? {
+        let gradients = members("gradients", case.golden.part(&["gradients"])?)?;
+        let count = gradients.len();
+        tally.check(count == GRADIENTS, || format!("gradients: {count} are there; expected {GRADIENTS}"));
+        for (metric, expected) in gradients {
             // The published gradients are those of the plain metric; the penalty is part of `objective`.
             let (_, found) = subject.gradient(Metric::parse(metric)?, false)?;
             match case.treatment.slopes {

@@ -63,8 +63,9 @@ pub fn verify(path: &Path, overrides: &Overrides) -> Report {
         Ok(Err(error)) => return Report::failed(format!("is not JSON: {error}")),
         Ok(Ok(document)) => document,
     };
-    let is_golden = ["schema", "run_fingerprint"].iter().any(|key| document.get(key).is_some());
-    if let Some(name) = document.get("case").and_then(Value::as_str).filter(|_| is_golden) {
+    let name = document.get("case").and_then(Value::as_str);
+    if document.get("run_fingerprint").is_some() || name.is_some() && document.get("schema").is_some() {
+        let Some(name) = name else { return Report::failed("`case` is missing; expected the case's name") };
         let treatment = Treatment::of(name);
         if let Some(reason) = treatment.left_out {
             return Report::left_out(reason);

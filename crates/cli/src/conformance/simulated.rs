@@ -3,6 +3,7 @@
 use gradpool_metrics::Metric;
 use gradpool_pools::PoolRun;
 use gradpool_strategy::Windows;
+use serde_json::json;
 
 use super::case::{Case, Subject};
 use super::golden::{members, number, numbers};
@@ -13,6 +14,8 @@ use crate::simulation::{ComputedBy, Simulated, Simulation, to_host};
 const KEPT_EVERY: usize = 60;
 /// Rows that it keeps at either end.
 const KEPT_ENDS: usize = 100;
+/// Metrics of every case.
+const METRICS: usize = 31;
 /// What is below this is zero but for rounding.
 const ZERO: f64 = 1e-14;
 /// Parts of a golden file that are no outcome of their own.
@@ -73,6 +76,11 @@ impl Comparison<'_> {
             Ok(())
         };
         exactly(tally, &["n_steps"], rows as f64)?;
+        exactly(tally, &["data", "bout_length"], (rows + 1) as f64)?;
+        exactly(tally, &["data", "start_idx"], self.simulation.range().start as f64)?;
+        let tokens = self.subject.setup.prices.assets();
+        let published = golden.part(&["tokens_sorted"])?;
+        tally.check(*published == json!(tokens), || format!("tokens_sorted: expected {published}, found {tokens:?}"));
         let first_price = self.subject.setup.experiment.history().prices().grid().start_ms;
         exactly(tally, &["data", "first_unix_ms"], first_price as f64)?;
 
@@ -138,9 +146,13 @@ impl Comparison<'_> {
             let prices = golden.number(&["data", "n_price_rows"])? as usize / interval;
             let expected = golden.needed_array(name)?;
             // Market-cap rules of the reference have a row for the first prices too.
-            let extra = (expected.len() / self.assets() + 1).saturating_sub(prices) * self.assets();
-            // The reference's prices go on a day beyond what is simulated.
-            self.begin_alike(tally, name, &outputs, expected.get(extra..).unwrap_or_default());
+            let rows = expected.len() / self.assets() + 1;
+            let extra = rows.checked_sub(prices).filter(|extra| *extra <= 1);
+            if tally.check(extra.is_some(), || format!("{name}: {rows} rows do not fit {prices} intervals of prices")) {
+                // The reference's prices go on a day beyond what is simulated.
+                let extra = extra.unwrap_or_default() * self.assets();
+                self.begins_alike(tally, name, &outputs, expected.get(extra..).unwrap_or_default());
+            }
         }
         let updates = self.simulation.updates(way)?;
         for (name, found) in [
@@ -150,19 +162,20 @@ impl Comparison<'_> {
             ("coarse.target_weights", &updates.targets),
         ] {
             // The reference goes on for up to two updates beyond the last row that it simulates.
-            self.begin_alike(tally, name, found, golden.needed_array(name)?);
+            self.begins_alike(tally, name, found, golden.needed_array(name)?);
         }
         Ok(())
     }
 
-    /// Compares as many numbers as both have.
-    fn begin_alike(&self, tally: &mut Tally, name: &str, found: &[f64], expected: &[f64]) {
-        let shared = found.len().min(expected.len());
-        self.close(tally, name, &found[..shared], &expected[..shared]);
+    /// Compares numbers with the first ones of a longer list.
+    fn begins_alike(&self, tally: &mut Tally, name: &str, found: &[f64], expected: &[f64]) {
+        self.close(tally, name, found, expected.get(..found.len()).unwrap_or(expected));
     }
 
     fn metrics(&self, tally: &mut Tally) -> anyhow::Result<()> {
         let expected = members("metrics", self.case.golden.part(&["metrics"])?)?;
+        let count = expected.len();
+        tally.check(count == METRICS, || format!("metrics: {count} are there; expected {METRICS}"));
         let metrics = expected.keys().map(|name| Metric::parse(name)).collect::<Result<Vec<_>, _>>()?;
         let found = self.simulation.metrics(&self.simulated, &metrics)?;
         for (found, (metric, expected)) in found.iter().zip(expected) {
