@@ -71,6 +71,26 @@ pub fn weights_from_f64(weights: &[f64]) -> Result<Vec<Int256>, DecimalError> {
     Ok(weights)
 }
 
+/// The same, and weights that rounding left below `lowest` are at it, at the largest one's expense.
+///
+/// # Errors
+/// Those of [`from_f64`].
+pub fn weights_from_f64_above(weights: &[f64], lowest: Int256) -> Result<Vec<Int256>, DecimalError> {
+    let mut weights = weights_from_f64(weights)?;
+    let mut lifted = Int256::ZERO;
+    for weight in &mut weights {
+        let missing = lowest.wrapping_sub(*weight);
+        if missing.is_positive() && missing.magnitude() <= Uint256::from(SUM_TOLERANCE) {
+            *weight = lowest;
+            lifted = lifted.wrapping_add(missing);
+        }
+    }
+    if let Some(largest) = weights.iter_mut().max() {
+        *largest = largest.wrapping_sub(lifted);
+    }
+    Ok(weights)
+}
+
 /// The nearest `f64` of a number with 18 decimals.
 pub fn to_f64(value: Int256) -> f64 {
     // Text is rounded once; dividing the nearest double by 10^18 would round twice.
@@ -125,6 +145,15 @@ mod tests {
         assert!(weights.iter().all(|weight| (to_f64(*weight) - third).abs() < 1e-15));
         assert_eq!(sum(&weights_from_f64(&[0.5, 0.4]).unwrap()).to_string(), "900000000000000022");
         assert_eq!(weights_from_f64(&[]), Ok(vec![]));
+    }
+
+    #[test]
+    fn weights_a_rounding_below_the_rail_are_at_it() {
+        let rail = from_f64(0.1).unwrap();
+        let weights = weights_from_f64_above(&[0.1 - 1e-16, 0.9 + 1e-16], rail).unwrap();
+        assert_eq!((weights[0], weights[1].wrapping_add(rail)), (rail, ONE));
+        let weights = weights_from_f64_above(&[0.09, 0.91], rail).unwrap();
+        assert_eq!(weights, weights_from_f64(&[0.09, 0.91]).unwrap());
     }
 
     proptest! {

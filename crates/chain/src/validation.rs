@@ -67,26 +67,11 @@ impl Proposal {
     /// # Errors
     /// The first of the factory's conditions that fails, and those of [`Pool::new`].
     pub fn deploy(self) -> Result<Pool, Revert> {
-        let weights = &self.initial.weights;
-        let count = weights.len();
-        let refuse_unless = |holds: bool, reason: Require| if holds { Ok(()) } else { Err(Revert::from(reason)) };
-        refuse_unless(self.tokens == count, Require::TokensLength)?;
-        let rule = self.rule.ok_or(Require::NoRule)?;
-        refuse_unless(self.lambda.len() == 1 || self.lambda.len() == count, Require::LambdaLength)?;
-        refuse_unless(self.lambda.iter().all(|lambda| (1..UNIT).contains(lambda)), Require::Lambda)?;
-        refuse_unless((1..=UNIT).contains(&self.epsilon_max), Require::EpsilonMax)?;
-        let equal_weight = UNIT.checked_div(count as u64).unwrap_or(0);
-        refuse_unless((UNIT / 100..equal_weight).contains(&self.guard_rail), Require::GuardRail)?;
-        refuse_unless((1..=UNIT / 10 * 3).contains(&self.maximum_trade_size_ratio), Require::MaximumTradeSizeRatio)?;
-        refuse_unless(!self.oracles.is_empty(), Require::NoOracles)?;
-        refuse_unless(self.oracles.len() == count, Require::OraclesLength)?;
-        refuse_unless(self.oracles.iter().flatten().all(|approved| *approved), Require::UnapprovedOracle)?;
-        refuse_unless(rule.valid_parameters(&self.parameters), Require::RuleParameters)?;
-        refuse_unless(self.assets == count, Require::AssetsLength)?;
-        refuse_unless(self.oracle_staleness > 0, Require::Staleness)?;
-        refuse_unless(self.registry & KNOWN_PERMISSIONS != 0, Require::PoolRegistry)?;
-        check_initial_weights(weights, self.guard_rail)?;
-        refuse_unless(self.update_interval > 0, Require::UpdateInterval)?;
+        let rule = match (self.refusals().next(), self.rule) {
+            (Some(refusal), _) => return Err(refusal),
+            (None, None) => return Err(Require::NoRule.into()),
+            (None, Some(rule)) => rule,
+        };
         let settings = PoolSettings {
             rule,
             parameters: self.parameters,
@@ -98,6 +83,33 @@ impl Proposal {
             registry: self.registry,
         };
         Pool::new(settings, &self.initial)
+    }
+
+    /// All of the factory's conditions that fail, in its order; [`Pool::new`] has some of its own.
+    pub fn refusals(&self) -> impl Iterator<Item = Revert> {
+        let weights = &self.initial.weights;
+        let count = weights.len();
+        let equal_weight = UNIT.checked_div(count as u64).unwrap_or(0);
+        let valid_parameters = |rule: Rule| rule.valid_parameters(&self.parameters);
+        let conditions = [
+            (self.tokens == count, Require::TokensLength),
+            (self.rule.is_some(), Require::NoRule),
+            (self.lambda.len() == 1 || self.lambda.len() == count, Require::LambdaLength),
+            (self.lambda.iter().all(|lambda| (1..UNIT).contains(lambda)), Require::Lambda),
+            ((1..=UNIT).contains(&self.epsilon_max), Require::EpsilonMax),
+            ((UNIT / 100..equal_weight).contains(&self.guard_rail), Require::GuardRail),
+            ((1..=UNIT / 10 * 3).contains(&self.maximum_trade_size_ratio), Require::MaximumTradeSizeRatio),
+            (!self.oracles.is_empty(), Require::NoOracles),
+            (self.oracles.len() == count, Require::OraclesLength),
+            (self.oracles.iter().flatten().all(|approved| *approved), Require::UnapprovedOracle),
+            (self.rule.is_none_or(valid_parameters), Require::RuleParameters),
+            (self.assets == count, Require::AssetsLength),
+            (self.oracle_staleness > 0, Require::Staleness),
+            (self.registry & KNOWN_PERMISSIONS != 0, Require::PoolRegistry),
+        ];
+        let interval = (self.update_interval == 0).then(|| Require::UpdateInterval.into());
+        let refused = conditions.into_iter().filter(|(holds, _)| !holds).map(|(_, reason)| reason.into());
+        refused.chain(check_initial_weights(weights, self.guard_rail).err()).chain(interval)
     }
 }
 

@@ -86,6 +86,8 @@ pub enum Command {
     Data(commands::data::DataArguments),
     /// Runs a pool with given parameters over the configured period
     Simulate(commands::simulate::SimulateArguments),
+    /// Writes a trained strategy as a contract's parameters, with the state of its estimators
+    Export(commands::export::ExportArguments),
     /// Checks that every way to compute a pool's weights gives the same numbers
     Compare(commands::compare::CompareArguments),
     /// Lists the rules that move weights, with their parameters

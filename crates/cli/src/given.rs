@@ -1,4 +1,4 @@
-//! PARAMS of the command line: a JSON file, a checkpoint, or a run folder, checked against the pool.
+//! PARAMS of the command line: a JSON file, a contract file, a checkpoint, or a run folder, checked against the pool.
 
 use std::path::Path;
 
@@ -6,6 +6,8 @@ use anyhow::Context;
 use gradpool_strategy::ParameterValues;
 use gradpool_trainer::load_parameters;
 
+use crate::contract::file::ContractFile;
+use crate::contract::import;
 use crate::leaf_nesting::LeafTable;
 use crate::output::Hinted;
 use crate::parameters::ParameterFile;
@@ -23,7 +25,7 @@ pub struct GivenParameters {
 }
 
 impl GivenParameters {
-    /// Reads a JSON object, a checkpoint (`.safetensors`) or the best checkpoint of a run folder.
+    /// Reads a JSON object, a contract file ([`ContractFile`]), a checkpoint (`.safetensors`) or the best checkpoint of a run folder.
     ///
     /// # Errors
     /// What is wrong with the file, or with the values for the pool.
@@ -32,6 +34,8 @@ impl GivenParameters {
         let given = if is_checkpoint {
             let loaded = load_parameters(path)?;
             Self { sets: loaded.sets, preferred_set: loaded.preferred_set, step: Some(loaded.step) }
+        } else if let Some(file) = ContractFile::read(path)? {
+            Self { sets: vec![import::parameters(&file, path, setup)?], preferred_set: 0, step: None }
         } else {
             let file = ParameterFile::read(path, &LeafTable::of(setup))?;
             let sets = file.sets.into_iter().map(|leaves| ParameterValues { leaves }).collect();

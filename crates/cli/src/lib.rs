@@ -9,6 +9,7 @@ pub mod benchmarks;
 pub mod commands;
 pub mod config;
 pub mod conformance;
+pub mod contract;
 pub mod describe;
 pub mod fingerprint;
 pub mod given;
@@ -95,6 +96,7 @@ fn dispatch(cli: Cli, output: &mut Output<'_>) -> anyhow::Result<u8> {
         Command::Evaluate(arguments) => commands::evaluate::run(arguments, &cli.common, output),
         Command::Data(arguments) => commands::data::run(arguments, &cli.common, output),
         Command::Simulate(arguments) => commands::simulate::run(&arguments, &cli.common, output),
+        Command::Export(arguments) => commands::export::run(&arguments, &cli.common, output),
         Command::Compare(arguments) => commands::compare::run(&arguments, &cli.common, output),
         Command::Rules(arguments) => commands::rules::run(&arguments, output),
         Command::Verify(arguments) => commands::verify::run(&arguments, &cli.common, output),

@@ -54,3 +54,25 @@ pub fn stored_config_path(run: &Path) -> anyhow::Result<PathBuf> {
 pub fn run_of_checkpoint(path: &Path) -> Option<PathBuf> {
     path.ancestors().skip(1).take(2).find(|folder| RunFolder::stored_hash(folder).is_ok()).map(Path::to_owned)
 }
+
+/// The configuration of the run that parameters come from: `source` as the user named it, `parameters` the run folder or file
+/// that it means.
+///
+/// # Errors
+/// If they are of no run.
+pub fn config_of_parameters(source: &Path, parameters: &Path) -> anyhow::Result<PathBuf> {
+    if source.is_dir() {
+        return stored_config_path(parameters);
+    }
+    let is_json = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    if let Some(run) = run_of_checkpoint(source).filter(|_| !is_json) {
+        return stored_config_path(&run);
+    }
+    let (problem, hint) = if source.exists() {
+        (format!("{} does not say which pool it belongs to", source.display()), "name its configuration with --config")
+    } else {
+        let hint = "name a run folder, a checkpoint (.safetensors) or a JSON file with parameters";
+        (format!("there is no {}", source.display()), hint)
+    };
+    Err(Hinted::new(problem, hint).into())
+}

@@ -213,7 +213,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// Whether gain and memory are one value for all assets.
-    fn gain_is_shared(&self) -> bool {
+    pub(crate) fn gain_is_shared(&self) -> bool {
         ["sp_k", "log_k", "absolute_k", "k", "logit_lamb"]
             .iter()
             .filter_map(|name| self.parameters.leaf(name))

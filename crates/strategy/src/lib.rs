@@ -6,6 +6,7 @@
 pub mod bounds;
 pub mod combinations;
 pub mod context;
+pub mod contract;
 pub mod error;
 pub mod estimators;
 pub mod fees;
@@ -20,6 +21,7 @@ pub mod transforms;
 
 pub use combinations::{Composite, Ensemble};
 pub use context::RuleContext;
+pub use contract::{ContractCaveat, ContractList, ContractObstacle, ContractRule, ContractState, ContractTerms};
 pub use error::StrategyError;
 pub use estimators::{CoarseSeries, Estimator, EstimatorState, EstimatorStepper, Observation};
 pub use initial::InitialSettings;

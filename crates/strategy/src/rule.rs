@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use burn::tensor::Tensor;
 
 use crate::context::RuleContext;
+use crate::contract::{ContractObstacle, ContractTerms};
 use crate::error::StrategyError;
 use crate::estimators::Estimator;
 use crate::initial::InitialSettings;
@@ -146,6 +147,21 @@ pub trait Rule: Debug + Send + Sync {
     fn check_settings(&self, settings: &StrategySettings) -> Result<(), StrategyError> {
         let _ = settings;
         Ok(())
+    }
+
+    /// What the rule with the first parameter set is on the chain.
+    ///
+    /// # Errors
+    /// Everything that keeps it from being a contract's.
+    fn contract(&self, context: &RuleContext<'_>) -> Result<ContractTerms, Vec<ContractObstacle>> {
+        let _ = context;
+        Err(vec![ContractObstacle::NoContract { rule: self.name().to_owned() }])
+    }
+
+    /// The parameters whose [`Rule::contract`] is `terms`, without initial weights; `None` if there are none.
+    fn values_of_contract(&self, terms: &ContractTerms, settings: &StrategySettings) -> Option<ParameterValues> {
+        let _ = (terms, settings);
+        None
     }
 
     /// Whether whole histories can be computed in one piece.

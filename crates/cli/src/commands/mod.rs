@@ -4,6 +4,7 @@ pub mod compare;
 pub mod completions;
 pub mod data;
 pub mod evaluate;
+pub mod export;
 pub mod rules;
 pub mod schema;
 pub mod simulate;

@@ -42,6 +42,18 @@ impl Simulation<'_> {
         Ok(self.with_values(weights, reserves))
     }
 
+    /// Weights at the last row.
+    ///
+    /// # Errors
+    /// What the strategy refuses.
+    pub fn last_weights(&self) -> anyhow::Result<Vec<f64>> {
+        let strategy = self.setup.strategy().streaming(self.values)?;
+        let mut state = strategy.start();
+        strategy.warm_up(&mut state, (0..self.rows.start).map(|row| self.observation(row)));
+        let weights = self.rows.clone().map(|row| strategy.step(&mut state, self.observation(row))).last();
+        Ok(weights.unwrap_or_default())
+    }
+
     /// Reserves at every row of a pool of two assets with a curve of its own.
     fn reserves_of_curve(&self, pool: &mut CurveWalk) -> Vec<f64> {
         let settings = self.setup.experiment.pool().settings();

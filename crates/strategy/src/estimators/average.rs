@@ -14,7 +14,7 @@ pub(super) fn rows(series: &Tensor<3>, decay: Tensor<2>, form: RecurrenceForm) -
 }
 
 /// One step of one asset.
-pub(super) fn advance(average: &mut f64, decay: f64, value: f64) {
+pub(crate) fn advance(average: &mut f64, decay: f64, value: f64) {
     *average = recurrence::step(*average, decay, value * (1.0 - decay));
 }
 

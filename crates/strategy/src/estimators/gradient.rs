@@ -40,7 +40,7 @@ pub struct State {
 }
 
 impl State {
-    pub(super) fn new(prices: &[f64], with_denominator: bool) -> Self {
+    pub(crate) fn new(prices: &[f64], with_denominator: bool) -> Self {
         Self {
             average: prices.to_vec(),
             denominator: with_denominator.then(|| prices.to_vec()),
@@ -48,7 +48,7 @@ impl State {
         }
     }
 
-    pub(super) fn step(&mut self, decay: &[f64], denominator_decay: Option<&[f64]>, prices: &[f64]) -> Vec<f64> {
+    pub(crate) fn step(&mut self, decay: &[f64], denominator_decay: Option<&[f64]>, prices: &[f64]) -> Vec<f64> {
         (0..prices.len())
             .map(|asset| {
                 let (price, decay) = (prices[asset], decay[asset]);

@@ -16,6 +16,7 @@ use burn::tensor::Tensor;
 use gradpool_ops::recurrence::RecurrenceForm;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use average::advance as advance_average;
 pub use covariance::State as CovarianceState;
 pub use gradient::{DEAD_ZONE, State as GradientState};
 pub use observation::{CoarseSeries, Observation};

@@ -8,15 +8,19 @@ use super::leaves::{
     ABSOLUTE_K, GAIN_AND_DECAYS, K, LOG_AMPLITUDE, LOG_K, LOGIT_PRE_EXP_SCALING, POWER, RAW_EXPONENTS,
     RAW_PRE_EXP_SCALING, RAW_WIDTH, SP_AMPLITUDE, SP_WIDTH,
 };
-use super::momentum::gradient;
+use super::momentum::{gain_and_decay, gradient, gradient_contract};
 use super::power_channel::scaled_power;
 use crate::context::RuleContext;
+use crate::contract::{
+    AMPLITUDE, ContractList, ContractObstacle, ContractRule, ContractTerms, EXPONENT, INVERSE_SCALING, KAPPA,
+    PRE_EXP_SCALING, USE_RAW_PRICE, WIDTH, shared_if_equal,
+};
 use crate::estimators::Estimator;
 use crate::initial::InitialSettings;
 use crate::parameters::ParameterValues;
 use crate::rule::{LeafShape, LeafSpec, Rule};
 use crate::settings::StrategySettings;
-use crate::transforms::{inverse_squareplus, logistic};
+use crate::transforms::{inverse_squareplus, logistic, memory_days_of_decay};
 
 /// Largest value of `z - z^3 / 6` inside a channel, as the reference writes it.
 const CHANNEL_PEAK: f64 = 0.5415;
@@ -85,6 +89,48 @@ impl Rule for MeanReversionChannel {
             .power_values(settings)
             .with("sp_amplitude", from_log2(&initial.log_amplitude))
             .with("sp_width", from_log2(&initial.raw_width))
+    }
+
+    fn contract(&self, context: &RuleContext<'_>) -> Result<ContractTerms, Vec<ContractObstacle>> {
+        let memory = context.memory_days(context.decay());
+        let peak = Tensor::full([1, context.settings.assets], CHANNEL_PEAK, (&context.device(), context.dtype()));
+        let lists = shared_if_equal([
+            ContractList::new(KAPPA, context.gain(memory.clone())),
+            ContractList::new(WIDTH, context.width()),
+            ContractList::new(AMPLITUDE, context.amplitude(memory)),
+            ContractList::new(EXPONENT, context.exponent()),
+            ContractList::new(INVERSE_SCALING, peak),
+            ContractList::new(PRE_EXP_SCALING, context.pre_exponent_scale()),
+        ]);
+        let lists = lists.into_iter().chain([ContractList::single(USE_RAW_PRICE, 0.0)]).collect();
+        gradient_contract(ContractRule::ChannelFollowing, lists, context)
+    }
+
+    /// The contract's inverse scaling is not a parameter here; a value of its own goes into the amplitude.
+    fn values_of_contract(&self, terms: &ContractTerms, settings: &StrategySettings) -> Option<ParameterValues> {
+        let values = gain_and_decay(terms).filter(|_| terms.rule == ContractRule::ChannelFollowing)?;
+        let list = |name: &str| terms.list(name);
+        if list(USE_RAW_PRICE)? != [0.0] {
+            return None;
+        }
+        let amplitudes: Vec<f64> =
+            list(AMPLITUDE)?.iter().zip(list(INVERSE_SCALING)?).map(|(a, h)| a * (CHANNEL_PEAK / h)).collect();
+        let memories: Vec<f64> = terms
+            .decays(amplitudes.len().max(terms.lambda.len()))
+            .into_iter()
+            .map(|decay| memory_days_of_decay(decay, settings.update_interval_min()).min(settings.maximum_memory_days))
+            .collect();
+        let amplitude = |asset: usize| amplitudes[if amplitudes.len() == 1 { 0 } else { asset }];
+        let per_day = memories.iter().enumerate().map(|(asset, memory)| (amplitude(asset) / memory).log2()).collect();
+        let log2 = |list: &[f64]| list.iter().map(|value| value.log2()).collect::<Vec<_>>();
+        let exponents = list(EXPONENT)?.iter().map(|exponent| inverse_squareplus(*exponent)).collect();
+        let values =
+            values.with("log_amplitude", per_day).with("raw_width", log2(list(WIDTH)?)).with("sp_exponents", exponents);
+        let scaling = list(PRE_EXP_SCALING)?;
+        if settings.pre_exponent_scaling {
+            return Some(values.with("raw_pre_exp_scaling", log2(scaling)));
+        }
+        Some(values).filter(|_| scaling.iter().all(|scale| *scale == 0.5))
     }
 }
 

@@ -4,8 +4,12 @@ use burn::tensor::Tensor;
 use gradpool_ops::solve;
 use serde::{Deserialize, Serialize};
 
+use super::difference_momentum::decay_pair;
 use super::leaves::{LOGIT_DELTA_LAMB, LOGIT_LAMB, MEMORY_DAYS_1, MEMORY_DAYS_2};
 use crate::context::RuleContext;
+use crate::contract::{
+    ContractCaveat, ContractList, ContractObstacle, ContractRule, ContractTerms, KEPT_SHARE, lambda_of,
+};
 use crate::estimators::Estimator;
 use crate::initial::InitialSettings;
 use crate::parameters::ParameterValues;
@@ -33,6 +37,16 @@ pub enum Covariance {
 pub struct MinVariance {
     /// Which part of the covariance decides.
     pub covariance: Covariance,
+}
+
+impl MinVariance {
+    /// The decay of the covariance.
+    fn decay(context: &RuleContext<'_>) -> Tensor<2> {
+        context.capped(match context.days("memory_days_1") {
+            Some(days) => context.decay_of_days(days),
+            None => context.decay(),
+        })
+    }
 }
 
 const LOGIT_SHRINKAGE: LeafSpec =
@@ -70,11 +84,7 @@ impl Rule for MinVariance {
     }
 
     fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {
-        let decay = match context.days("memory_days_1") {
-            Some(days) => context.decay_of_days(days),
-            None => context.decay(),
-        };
-        let decay = context.capped(decay);
+        let decay = Self::decay(context);
         vec![match self.covariance {
             Covariance::Diagonal => Estimator::Variance { decay },
             Covariance::Full => Estimator::Covariance { decay },
@@ -95,6 +105,25 @@ impl Rule for MinVariance {
             Covariance::Diagonal => values,
             Covariance::Full => values.with("logit_shrinkage", vec![INITIAL_LOGIT_SHRINKAGE]),
         }
+    }
+
+    fn contract(&self, context: &RuleContext<'_>) -> Result<ContractTerms, Vec<ContractObstacle>> {
+        if self.covariance == Covariance::Full {
+            return Err(vec![ContractObstacle::FullCovariance]);
+        }
+        let of_returns = |estimator: &Estimator| matches!(estimator, Estimator::Variance { .. });
+        let caveat = self.estimators(context).iter().any(of_returns).then_some(ContractCaveat::VarianceOfReturns);
+        Ok(ContractTerms {
+            rule: ContractRule::MinimumVariance,
+            lambda: lambda_of(Self::decay(context)),
+            parameters: vec![ContractList { name: KEPT_SHARE, values: lambda_of(context.smoothing()) }],
+            caveats: caveat.into_iter().collect(),
+        })
+    }
+
+    fn values_of_contract(&self, terms: &ContractTerms, settings: &StrategySettings) -> Option<ParameterValues> {
+        decay_pair(terms, KEPT_SHARE, settings)
+            .filter(|_| terms.rule == ContractRule::MinimumVariance && self.covariance == Covariance::Diagonal)
     }
 }
 

@@ -4,11 +4,15 @@ use burn::tensor::Tensor;
 
 use super::leaves::{ABSOLUTE_K, K, LOG_K, LOGIT_DELTA_LAMB, LOGIT_LAMB};
 use crate::context::RuleContext;
+use crate::contract::{
+    ContractList, ContractObstacle, ContractRule, ContractTerms, KAPPA, lambda_of, shared_if_equal, to_host,
+};
 use crate::estimators::Estimator;
 use crate::initial::InitialSettings;
 use crate::parameters::ParameterValues;
 use crate::rule::{LeafSpec, Rule};
 use crate::settings::StrategySettings;
+use crate::transforms::logit;
 
 /// Weight change `k_i (g_i - sum_j k_j g_j / sum_j k_j)` of the relative price gradients `g`, zero where `k_i` is zero.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +26,31 @@ pub struct AntiMomentum;
 pub(super) fn gradient(context: &RuleContext<'_>) -> Estimator {
     let denominator_decay = context.settings.alternative_decay.then(|| context.capped(context.alternative_decay()));
     Estimator::Gradient { decay: context.capped(context.decay()), denominator_decay }
+}
+
+/// The contract of a rule that looks at [`gradient`].
+pub(super) fn gradient_contract(
+    rule: ContractRule,
+    parameters: Vec<ContractList>,
+    context: &RuleContext<'_>,
+) -> Result<ContractTerms, Vec<ContractObstacle>> {
+    let delta = context.leaf("logit_delta_lamb").filter(|_| context.settings.alternative_decay);
+    if delta.is_some_and(|delta| to_host(delta).iter().any(|delta| *delta != 0.0)) {
+        return Err(vec![ContractObstacle::AlternativeDecay]);
+    }
+    let lambda = lambda_of(context.capped(context.decay()));
+    Ok(ContractTerms { rule, lambda, parameters, caveats: Vec::new() })
+}
+
+/// The leaves of a contract's gain and decay, which represent them as they are.
+pub(super) fn gain_and_decay(terms: &ContractTerms) -> Option<ParameterValues> {
+    let decay = terms.lambda.iter().map(|lambda| logit(*lambda)).collect();
+    Some(ParameterValues::new([("absolute_k", terms.list(KAPPA)?.to_vec()), ("logit_lamb", decay)]))
+}
+
+fn along_gradient(rule: ContractRule, context: &RuleContext<'_>) -> Result<ContractTerms, Vec<ContractObstacle>> {
+    let gain = context.gain(context.memory_days(context.decay()));
+    gradient_contract(rule, shared_if_equal([ContractList::new(KAPPA, gain)]).into(), context)
 }
 
 impl Rule for Momentum {
@@ -49,6 +78,14 @@ impl Rule for Momentum {
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
         initial.momentum_values(settings)
     }
+
+    fn contract(&self, context: &RuleContext<'_>) -> Result<ContractTerms, Vec<ContractObstacle>> {
+        along_gradient(ContractRule::Momentum, context)
+    }
+
+    fn values_of_contract(&self, terms: &ContractTerms, _: &StrategySettings) -> Option<ParameterValues> {
+        gain_and_decay(terms).filter(|_| terms.rule == ContractRule::Momentum)
+    }
 }
 
 impl Rule for AntiMomentum {
@@ -74,5 +111,13 @@ impl Rule for AntiMomentum {
 
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
         Momentum.initial_values(initial, settings)
+    }
+
+    fn contract(&self, context: &RuleContext<'_>) -> Result<ContractTerms, Vec<ContractObstacle>> {
+        along_gradient(ContractRule::AntiMomentum, context)
+    }
+
+    fn values_of_contract(&self, terms: &ContractTerms, _: &StrategySettings) -> Option<ParameterValues> {
+        gain_and_decay(terms).filter(|_| terms.rule == ContractRule::AntiMomentum)
     }
 }

@@ -21,7 +21,7 @@ use crate::given::GivenParameters;
 use crate::judgement::{Numbers, note, numbers, warn_of_undefined};
 use crate::output::{Hinted, Output};
 use crate::periods::NamedPeriod;
-use crate::runs::{find_run, run_of_checkpoint, stored_config_path};
+use crate::runs::{config_of_parameters, find_run};
 use crate::setup::Setup;
 use crate::simulation::Simulation;
 use period::{Judged, Sample, Selection};
@@ -92,7 +92,7 @@ pub fn run(arguments: EvaluateArguments, common: &CommonOptions, output: &mut Ou
         let parameters = if source.is_dir() { find_run(source)? } else { source.clone() };
         let config = match &shared {
             Some(config) => config.clone(),
-            None => load(stored_config(source, &parameters)?, output)?,
+            None => load(config_of_parameters(source, &parameters)?, output)?,
         };
         if rates != [None] && config.pool.fee_form != FeeForm::Fixed {
             let problem =
@@ -160,24 +160,6 @@ fn fee_rates(given: &[f64]) -> anyhow::Result<Vec<Option<f64>>> {
         return Err(Hinted::new(problem, "give a fraction from 0 up to, not including, 1: 0.003 is 0.3 %").into());
     }
     Ok(if given.is_empty() { vec![None] } else { given.iter().copied().map(Some).collect() })
-}
-
-/// The configuration of the run that parameters come from.
-fn stored_config(source: &Path, parameters: &Path) -> anyhow::Result<PathBuf> {
-    if source.is_dir() {
-        return stored_config_path(parameters);
-    }
-    let is_json = source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    if let Some(run) = run_of_checkpoint(source).filter(|_| !is_json) {
-        return stored_config_path(&run);
-    }
-    let (problem, hint) = if source.exists() {
-        (format!("{} does not say which pool it belongs to", source.display()), "name its configuration with --config")
-    } else {
-        let hint = "name a run folder, a checkpoint (.safetensors) or a JSON file with parameters";
-        (format!("there is no {}", source.display()), hint)
-    };
-    Err(Hinted::new(problem, hint).into())
 }
 
 fn candidate(
