@@ -30,7 +30,7 @@ pub use min_variance::{Covariance, MinVariance};
 pub use momentum::{AntiMomentum, Momentum};
 pub use power_channel::PowerChannel;
 pub use reclamm::ReclammStart;
-pub use tutorial_momentum::TutorialMomentum;
+pub use tutorial_momentum::{TutorialMomentum, TutorialTerms};
 
 /// What some rules are told besides their parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,12 +1,13 @@
 //! The strategy of the tutorial contract (spec 14), in floats.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Device, Tensor};
 
 use super::leaves::{ABSOLUTE_K, K, LOG_K, LOGIT_LAMB};
 use crate::context::RuleContext;
-use crate::estimators::Estimator;
+use crate::error::StrategyError;
+use crate::estimators::{Estimator, Observation};
 use crate::initial::InitialSettings;
-use crate::parameters::ParameterValues;
+use crate::parameters::{ParameterSets, ParameterValues};
 use crate::rule::{LeafShape, LeafSpec, Rule};
 use crate::settings::StrategySettings;
 
@@ -18,11 +19,55 @@ use crate::settings::StrategySettings;
 #[derive(Clone, Copy, Debug)]
 pub struct TutorialMomentum;
 
+/// What the contract is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TutorialTerms {
+    /// Decay of the averages.
+    pub lambda: f64,
+    /// Gain.
+    pub kappa: f64,
+    /// Moving averages of the prices, per asset.
+    pub averages: Vec<f64>,
+}
+
+impl TutorialMomentum {
+    /// The rule's name.
+    pub const NAME: &'static str = "tutorial_momentum";
+
+    /// The contract's numbers for one checked parameter set, its averages those after coarse price rows: they begin at the first row's
+    /// prices, and are empty without rows.
+    ///
+    /// # Errors
+    /// What the parameters refuse.
+    pub fn terms<'a>(
+        values: &ParameterValues,
+        settings: &StrategySettings,
+        rows: impl IntoIterator<Item = &'a [f64]>,
+    ) -> Result<TutorialTerms, StrategyError> {
+        let sets = ParameterSets::from_values(std::slice::from_ref(values), &Device::flex(), DType::F64)?;
+        let context = RuleContext::new(&sets, settings);
+        let decay = context.capped(context.decay());
+        let kappa = context.gain(context.memory_days(context.decay()));
+        let shared = |values: Tensor<2>| values.into_data().iter::<f64>().next().unwrap_or(f64::NAN);
+        let stepper = Estimator::Average { decay: decay.clone() }.stepper();
+        let mut rows = rows.into_iter().map(Observation::from);
+        let mut averages = Vec::new();
+        if let Some(first) = rows.next() {
+            let mut state = stepper.initial_state(first);
+            averages = first.prices.to_vec();
+            for row in rows {
+                averages = stepper.step(&mut state, row);
+            }
+        }
+        Ok(TutorialTerms { lambda: shared(decay), kappa: shared(kappa), averages })
+    }
+}
+
 const ONE_NUMBER: LeafShape = LeafShape::Values(1);
 
 impl Rule for TutorialMomentum {
     fn name(&self) -> &'static str {
-        "tutorial_momentum"
+        Self::NAME
     }
 
     fn summary(&self) -> &'static str {
