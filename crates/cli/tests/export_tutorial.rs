@@ -36,7 +36,6 @@ fn settings_and_state_are_integers_and_time_is_in_blocks() {
     for (field, expected) in [
         ("format", json!("gradpool tutorial contract")),
         ("tokens", json!(["BTC", "ETH", "LTC"])),
-        ("lambda", json!("800000000000000000")),
         ("kappa", json!("250000000000000000")),
         ("update_interval_blocks", json!(7200)),
         ("block_seconds", json!(12)),
@@ -49,6 +48,9 @@ fn settings_and_state_are_integers_and_time_is_in_blocks() {
     assert_eq!(slower["update_interval_blocks"], 1440);
     assert!(outcome.stderr.contains("no limit of the change per update"), "{}", outcome.stderr);
 
+    // The logistic of a double: as near to 0.8 as a double.
+    let lambda = to_f64(document["lambda"].as_str().unwrap().parse().unwrap());
+    assert!((lambda - 0.8).abs() < 2e-16, "{lambda}");
     // The file is a pool that the contract accepts and updates.
     let file: TutorialFile = serde_json::from_value(document).unwrap();
     let bounds = [to_f64(file.minimum_weight.0), to_f64(file.maximum_weight.0)];
