@@ -43,7 +43,7 @@ fn settings_and_state_are_integers_and_time_is_in_blocks() {
     ] {
         assert_eq!(document[field], expected, "{field}");
     }
-    assert_eq!(document["state"]["time"], "2018-06-01T00:00:00Z");
+    assert_eq!(document["state"]["time"], "2018-06-01 00:00:00");
     let slower = export(&parameters(), &[&TUTORIAL[..], &options, &["--block-seconds", "60"]].concat()).json();
     assert_eq!(slower["update_interval_blocks"], 1440);
     assert!(outcome.stderr.contains("no limit of the change per update"), "{}", outcome.stderr);
