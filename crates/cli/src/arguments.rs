@@ -94,7 +94,7 @@ pub enum Command {
     Replay(commands::replay::ReplayArguments),
     /// Lists the rules that move weights, with their parameters
     Rules(commands::rules::RulesArguments),
-    /// Checks this build against numbers that real contracts returned
+    /// Checks this build against numbers of real contracts and of the reference system
     Verify(commands::verify::VerifyArguments),
     /// Prints the JSON schema of configurations
     Schema(commands::schema::SchemaArguments),
