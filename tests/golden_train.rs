@@ -78,11 +78,11 @@ impl Trajectory {
 
             let result = self.train(update + 1);
             for (leaf, expected) in expected.as_object().unwrap() {
-                let found = &result.final_parameters[0].leaves[leaf];
+                let found = &result.final_parameters.leaves()[leaf].values;
                 let tolerance = if self.trades_flip { 1e-6 * (update + 1) as f64 } else { TOLERANCE };
                 assert_close(&what(leaf), found, &numbers(expected), tolerance, 1e-3);
             }
-            before = if self.trades_flip { sets_of(&steps[update]) } else { result.final_parameters };
+            before = if self.trades_flip { sets_of(&steps[update]) } else { result.final_parameters.to_values() };
             self.check_metrics(&before, update, &what);
         }
     }
