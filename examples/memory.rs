@@ -52,7 +52,7 @@ fn population(rule: &str, sets: usize, windows: usize, interval: usize) -> Resul
     let parameters = ParameterSets::from_values(&vec![canonical; sets], &device, DType::F64)?;
     let first = experiment.periods().train.start;
     let starts: Vec<usize> = (0..windows).map(|window| first + window * 1440).collect();
-    let before = peak_mb();
+    let before = memory_mb("VmRSS:");
     experiment.evaluate(&parameters).map_err(|error| error.to_string())?;
     let evaluated = peak_mb();
     let megabytes = |bytes: u64| bytes / (1 << 20);
@@ -123,8 +123,13 @@ fn minutes() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Largest resident set of this process so far, in MB (Linux).
 fn peak_mb() -> u64 {
+    memory_mb("VmHWM:")
+}
+
+/// A line of this process's status, in MB (Linux).
+fn memory_mb(line: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        status.lines().find_map(|text| text.strip_prefix(line)?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kilobytes.map_or(0, |kilobytes| kilobytes / 1024)
 }

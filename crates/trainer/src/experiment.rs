@@ -313,10 +313,10 @@ impl Experiment {
         let of_numbers = |numbers: usize| numbers as u64 * 8;
         let numbers = |metrics: &[Metric], rows: usize, gradient: bool| {
             let dense = gradient && self.goal.turnover_penalty > 0.0 && !self.pool.shares_follow_lines(&self.history);
-            let samples = Metric::sampling_of(metrics, &self.calendar, rows).into_rows(rows).len();
-            let samples = if dense { rows } else { samples };
+            let sampling = Metric::sampling_of(metrics, &self.calendar, rows);
+            let samples = if dense { (0..rows).collect() } else { sampling.into_rows(rows) };
             let windows = Windows::single(self.periods.train.start, rows);
-            self.pool.run_numbers(&self.history, &windows, samples, dense, gradient)
+            self.pool.run_numbers(&self.history, &windows, &samples, dense, gradient)
         };
         let step = numbers(&[self.goal.objective], self.goal.window_rows, true)?;
         let rows = self.periods.train_and_validation().len();
