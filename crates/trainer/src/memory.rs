@@ -54,6 +54,8 @@ pub struct MemoryPlan {
     pub bytes_per_set: u64,
     /// One set while others are computed.
     pub bytes_of_state_per_set: u64,
+    /// All windows of a step, whatever the number of sets.
+    pub bytes_of_windows: u64,
     /// Most sets computed at once.
     pub sets_at_once: usize,
     /// Parts of a step.
@@ -91,9 +93,17 @@ impl MemoryPlan {
             bytes_per_path: objective.per_path,
             bytes_per_set: per_set,
             bytes_of_state_per_set: state_per_set,
+            bytes_of_windows: shared,
             sets_at_once: most,
             micro_batches,
         })
+    }
+
+    /// What is used at most, by estimate.
+    pub fn bytes_in_all(&self) -> u64 {
+        self.bytes_of_windows
+            + self.bytes_of_state_per_set * self.sets as u64
+            + self.bytes_per_set * self.sets_at_once as u64
     }
 
     /// Places of the sets of each micro-batch, `sets` of them in all, as equal as whole numbers can be.
@@ -149,6 +159,7 @@ mod tests {
         let plan = MemoryPlan::new(budget, 10, 2, 4, &NEEDS).unwrap();
         assert_eq!((plan.bytes_per_path, plan.bytes_per_set, plan.bytes_of_state_per_set), (50, 300, state(2)));
         assert_eq!((plan.sets_at_once, plan.micro_batches), (3, 4));
+        assert_eq!((plan.bytes_of_windows, plan.bytes_in_all()), (1000, budget - 299));
         assert_eq!(plan.batches(10), [0..2, 2..5, 5..7, 7..10]);
         assert_eq!(plan.batches(3), vec![0..3]);
         let wide = MemoryPlan::new(u64::MAX, 10, 2, 4, &NEEDS).unwrap();
