@@ -4,27 +4,60 @@
 //!
 //! And of sixteen parameter sets over a year of minutes with a fee: `cargo run --release --example memory -- fees`.
 //!
+//! And the starting points of a million sets of twelve values, with their time: `cargo run --release --example memory -- designs`.
+//!
 //! And what a step of many parameter sets takes against what the memory plan says it does, for a rule, a number of sets,
 //! windows per step and minutes per update: `cargo run --release --example memory -- population momentum 1000 8 1440`.
 #![allow(clippy::print_stdout)]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use gradpool::market::{PeriodSpec, Periods, SynthesisSpec, synthesize};
 use gradpool::metrics::{Metric, evaluate_all};
 use gradpool::ops::Costs;
 use gradpool::pools::{Pool, PoolSettings};
-use gradpool::strategy::{InitialSettings, ParameterSets, Strategy, StrategySettings, Windows, rules};
+use gradpool::strategy::{InitialSettings, ParameterSets, ParameterValues, Strategy, StrategySettings, Windows, rules};
 use gradpool::tensor::{DType, Device};
+use gradpool::trainer::design::Design;
+use gradpool::trainer::initialisation::{Spread, initial_sets};
 use gradpool::trainer::{Experiment, Goal, Objective};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["fees"] => fees(),
+        ["designs"] => designs(),
         ["population", rule, sets, windows, interval] => {
             population(rule, sets.parse()?, windows.parse()?, interval.parse()?)
         }
         _ => minutes(),
     }
+}
+
+/// A million sets of twelve values over a range.
+fn designs() -> Result<(), Box<dyn std::error::Error>> {
+    let centre = ParameterValues::new([("log_k", vec![0.0; 6]), ("logit_lamb", vec![0.0; 6])]);
+    let ranges = [("log_k", (-6.0, 0.0)), ("logit_lamb", (0.0, 4.0))].map(|(leaf, range)| (leaf.to_owned(), range));
+    for design in [Design::Sobol, Design::Lhs] {
+        let spread = Spread {
+            design: Some(design),
+            scale: 0.0,
+            leaf_scale: BTreeMap::new(),
+            frozen: Vec::new(),
+            ranges: Some(BTreeMap::from(ranges.clone())),
+        };
+        let started = Instant::now();
+        let sets = initial_sets(std::slice::from_ref(&centre), 1_000_000, &spread, 0)?;
+        let seconds = started.elapsed().as_secs_f64();
+        println!(
+            "{design:?}: {} sets of {} values in {seconds:.2} s, peak {} MB",
+            sets.sets(),
+            sets.width(),
+            peak_mb()
+        );
+    }
+    Ok(())
 }
 
 /// Gradients and an evaluation of many sets at once, a year of minutes of three assets, windows of half a year.
