@@ -105,11 +105,6 @@ impl MemoryPlan {
             + self.bytes_of_state_per_set * self.sets as u64
             + self.bytes_per_set * self.sets_at_once as u64
     }
-
-    /// Places of the sets of each micro-batch, `sets` of them in all, as equal as whole numbers can be.
-    pub fn batches(&self, sets: usize) -> Vec<Range<usize>> {
-        batches(sets, self.sets_at_once)
-    }
 }
 
 /// Cuts `0..sets` into as few parts of at most `most` as possible, as equal as whole numbers can be.
@@ -160,8 +155,7 @@ mod tests {
         assert_eq!((plan.bytes_per_path, plan.bytes_per_set, plan.bytes_of_state_per_set), (50, 300, state(2)));
         assert_eq!((plan.sets_at_once, plan.micro_batches), (3, 4));
         assert_eq!((plan.bytes_of_windows, plan.bytes_in_all()), (1000, budget - 299));
-        assert_eq!(plan.batches(10), [0..2, 2..5, 5..7, 7..10]);
-        assert_eq!(plan.batches(3), vec![0..3]);
+        assert_eq!(batches(10, plan.sets_at_once), [0..2, 2..5, 5..7, 7..10]);
         let wide = MemoryPlan::new(u64::MAX, 10, 2, 4, &NEEDS).unwrap();
         assert_eq!((wide.sets_at_once, wide.micro_batches), (10, 1));
     }

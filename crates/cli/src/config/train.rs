@@ -154,6 +154,7 @@ pub enum Spread {
 }
 
 impl Spread {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
     fn is_normal(&self) -> bool {
         *self == Self::Normal
     }

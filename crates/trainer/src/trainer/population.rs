@@ -8,7 +8,7 @@ use super::state::State;
 use super::{Audience, Trainer, tell};
 use crate::error::TrainerError;
 use crate::halving::{HalvingSettings, ranked};
-use crate::memory::MemoryPlan;
+use crate::memory::{MemoryPlan, batches};
 use crate::observer::{
     BestReport, DETAILED_SETS, EvaluationReport, HalvingReport, PopulationReport, Quantiles, TOP_SETS,
 };
@@ -31,7 +31,7 @@ impl Trainer<'_> {
     /// Places of the sets of each micro-batch.
     pub(super) fn batches(&self, state: &State) -> Vec<Range<usize>> {
         let sets = state.parameters.sets();
-        self.plan.map_or_else(|| vec![0..sets], |plan| plan.batches(sets))
+        batches(sets, self.plan.map_or(sets, |plan| plan.sets_at_once))
     }
 
     /// Evaluates all sets; returns their scores.
