@@ -3,18 +3,102 @@
 //! `cargo run --release --example memory`
 //!
 //! And of sixteen parameter sets over a year of minutes with a fee: `cargo run --release --example memory -- fees`.
+//!
+//! And the starting points of a million sets of twelve values, with their time: `cargo run --release --example memory -- designs`.
+//!
+//! And what a step of many parameter sets takes against what the memory plan says it does, for a rule, a number of sets,
+//! windows per step and minutes per update: `cargo run --release --example memory -- population momentum 1000 8 1440`.
 #![allow(clippy::print_stdout)]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use gradpool::market::{PeriodSpec, Periods, SynthesisSpec, synthesize};
 use gradpool::metrics::{Metric, evaluate_all};
 use gradpool::ops::Costs;
 use gradpool::pools::{Pool, PoolSettings};
-use gradpool::strategy::{InitialSettings, ParameterSets, Strategy, StrategySettings, Windows, rules};
+use gradpool::strategy::{InitialSettings, ParameterSets, ParameterValues, Strategy, StrategySettings, Windows, rules};
 use gradpool::tensor::{DType, Device};
-use gradpool::trainer::{Experiment, Goal};
+use gradpool::trainer::design::Design;
+use gradpool::trainer::initialisation::{Spread, initial_sets};
+use gradpool::trainer::{Experiment, Goal, Objective};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    if std::env::args().any(|argument| argument == "fees") { fees() } else { minutes() }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["fees"] => fees(),
+        ["designs"] => designs(),
+        ["population", rule, sets, windows, interval] => {
+            population(rule, sets.parse()?, windows.parse()?, interval.parse()?)
+        }
+        _ => minutes(),
+    }
+}
+
+/// A million sets of twelve values over a range.
+fn designs() -> Result<(), Box<dyn std::error::Error>> {
+    let centre = ParameterValues::new([("log_k", vec![0.0; 6]), ("logit_lamb", vec![0.0; 6])]);
+    let ranges = [("log_k", (-6.0, 0.0)), ("logit_lamb", (0.0, 4.0))].map(|(leaf, range)| (leaf.to_owned(), range));
+    for design in [Design::Sobol, Design::Lhs] {
+        let spread = Spread {
+            design: Some(design),
+            scale: 0.0,
+            leaf_scale: BTreeMap::new(),
+            frozen: Vec::new(),
+            ranges: Some(BTreeMap::from(ranges.clone())),
+        };
+        let started = Instant::now();
+        let sets = initial_sets(std::slice::from_ref(&centre), 1_000_000, &spread, 0)?;
+        let seconds = started.elapsed().as_secs_f64();
+        println!(
+            "{design:?}: {} sets of {} values in {seconds:.2} s, peak {} MB",
+            sets.sets(),
+            sets.width(),
+            peak_mb()
+        );
+    }
+    Ok(())
+}
+
+/// Gradients and an evaluation of many sets at once, a year of minutes of three assets, windows of half a year.
+fn population(rule: &str, sets: usize, windows: usize, interval: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let prices = synthesize(&SynthesisSpec { days: 365.0 + 60.0, ..SynthesisSpec::default() })?;
+    let start = prices.grid().time_ms(60 * 1440);
+    let spec = PeriodSpec { burn_in_days: 60.0, ..PeriodSpec::new(start, prices.grid().end_ms()) };
+    let periods = Periods::new(&spec, prices.grid())?;
+    let settings = StrategySettings {
+        update_interval_rows: interval,
+        interpolation_rows: interval,
+        ..StrategySettings::daily(3, 1.0)
+    };
+    let strategy = Strategy::new(rules::by_name(rule)?, settings)?;
+    let canonical = InitialSettings { memory_days: 5.0, ..InitialSettings::default() };
+    let canonical = canonical.values(strategy.rule(), strategy.settings())?;
+    let pool = Pool::new(strategy, PoolSettings::default())?;
+    let objective = Metric::DailyLogSharpe;
+    let watched = vec![Metric::Returns, Metric::ReturnsOverUniformHodl];
+    let goal = Goal { objective, turnover_penalty: 0.0, window_rows: 182 * 1440, watched };
+    let device = Device::flex();
+    let experiment = Experiment::new(pool, &prices, &periods, goal, &device, DType::F64)?;
+    drop(prices);
+    let needs = experiment.memory().ok_or("no plan")?;
+    let parameters = ParameterSets::from_values(&vec![canonical; sets], &device, DType::F64)?;
+    let first = experiment.periods().train.start;
+    let starts: Vec<usize> = (0..windows).map(|window| first + window * 1440).collect();
+    let before = memory_mb("VmRSS:");
+    experiment.evaluate(&parameters).map_err(|error| error.to_string())?;
+    let evaluated = peak_mb();
+    let megabytes = |bytes: u64| bytes / (1 << 20);
+    let step = needs.per_set + needs.per_path * windows as u64;
+    let (planned_step, planned_evaluation) =
+        (megabytes(step * sets as u64), megabytes(needs.per_evaluation * sets as u64));
+    experiment.value_and_gradient(&parameters, &starts).map_err(|error| error.to_string())?;
+    println!(
+        "{rule}: evaluation {} MB of {planned_evaluation} planned, step {} MB of {planned_step} planned",
+        evaluated - before,
+        peak_mb() - before
+    );
+    Ok(())
 }
 
 /// Sixteen parameter sets over a year of minutes of three assets with a fee, and their gradients.
@@ -72,8 +156,13 @@ fn minutes() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Largest resident set of this process so far, in MB (Linux).
 fn peak_mb() -> u64 {
+    memory_mb("VmHWM:")
+}
+
+/// A line of this process's status, in MB (Linux).
+fn memory_mb(line: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        status.lines().find_map(|text| text.strip_prefix(line)?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kilobytes.map_or(0, |kilobytes| kilobytes / 1024)
 }

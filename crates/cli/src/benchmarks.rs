@@ -136,7 +136,8 @@ impl<'a> Benchmarks<'a> {
     fn draws(&self, config: &ResolvedConfig) -> anyhow::Result<Vec<ParameterValues>> {
         let given = self.setup.initial_values(config)?.len();
         let settings = TrainSettings { parameter_sets: given + RANDOM_DRAWS, ..train_settings(config)? };
-        Ok(self.setup.starting_sets(config, &settings, RANDOM_SEED)?.split_off(given))
+        let sets = self.setup.starting_sets(config, &settings, RANDOM_SEED)?;
+        Ok((given..sets.sets()).map(|set| sets.set(set)).collect())
     }
 
     fn judge(

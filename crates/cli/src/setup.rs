@@ -11,7 +11,7 @@ use gradpool_market::{
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings};
 use gradpool_strategy::rules::gyroscope::GYROSCOPE;
-use gradpool_strategy::{InitialSettings, ParameterValues, Rule, Strategy, StrategySettings};
+use gradpool_strategy::{InitialSettings, ParameterTable, ParameterValues, Rule, Strategy, StrategySettings};
 use gradpool_trainer::design::Design;
 use gradpool_trainer::initialisation::{EnsembleStart, Spread, ensemble_sets, initial_sets};
 use gradpool_trainer::{Experiment, Goal, Objective, SamplingRange, TrainSettings};
@@ -176,12 +176,17 @@ impl Setup {
         config: &ResolvedConfig,
         settings: &TrainSettings,
         seed: u64,
-    ) -> anyhow::Result<Vec<ParameterValues>> {
+    ) -> anyhow::Result<ParameterTable> {
         let sets = settings.parameter_sets;
-        let spread = Spread::from_settings(settings, self.experiment.unspread_leaves());
+        let frozen = self.experiment.unspread_leaves();
         if self.parts.members == 1 {
-            return Ok(initial_sets(&self.initial_values(config)?, sets, &spread, seed)?);
+            let given = self.initial_values(config)?;
+            let mut table = self.strategy().leaves();
+            table.extend_from_slice(self.strategy().rule().initial_leaves());
+            let spread = Spread::of_population(settings, frozen, &table, &given[0])?;
+            return Ok(initial_sets(&given, sets, &spread, seed)?);
         }
+        let spread = Spread::from_settings(settings, frozen);
         let section = &config.pool.ensemble;
         let design = match section.method {
             config::EnsembleMethod::Gaussian => None,

@@ -65,6 +65,11 @@ impl PricedHistory {
         self.coarse.prices.device()
     }
 
+    /// Whether runs over it are computed by fused loops on the host.
+    pub fn is_on_host(&self) -> bool {
+        gradpool_ops::has_fused_kernels(&self.device())
+    }
+
     /// Number type of tensors.
     pub fn dtype(&self) -> DType {
         self.coarse.prices.dtype()

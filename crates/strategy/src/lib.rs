@@ -17,6 +17,7 @@ pub mod rules;
 pub mod settings;
 pub mod strategy;
 pub mod stream;
+pub mod table;
 pub mod transforms;
 
 pub use combinations::{Composite, Ensemble};
@@ -32,3 +33,4 @@ pub use settings::{
 };
 pub use strategy::{Strategy, Windows};
 pub use stream::{GuardrailState, RuleState, StreamState, StreamingStrategy};
+pub use table::{LeafValues, ParameterTable};

@@ -1,11 +1,13 @@
 //! Parameter sets: on the host (one set, plain numbers) and on a device (many sets side by side).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StrategyError;
+use crate::table::ParameterTable;
 
 /// The leaf that every rule has and that is never trained (spec 01 sec. 1.7).
 pub const INITIAL_WEIGHTS_LOGITS: &str = "initial_weights_logits";
@@ -59,52 +61,53 @@ impl ParameterSets {
     /// # Errors
     /// [`StrategyError::NoSets`] without sets, [`StrategyError::UnequalSets`] if they differ in leaves or widths.
     pub fn from_values(sets: &[ParameterValues], device: &Device, dtype: DType) -> Result<Self, StrategyError> {
-        let first = sets.first().ok_or(StrategyError::NoSets)?;
-        for (set, values) in sets.iter().enumerate() {
-            if !values.leaves.keys().eq(first.leaves.keys()) {
-                let detail = format!(
-                    "leaves {:?} against {:?}",
-                    values.leaves.keys().collect::<Vec<_>>(),
-                    first.leaves.keys().collect::<Vec<_>>()
-                );
-                return Err(StrategyError::UnequalSets { set, detail });
-            }
-            for (name, expected) in &first.leaves {
-                let found = values.leaves[name].len();
-                if found != expected.len() {
-                    let detail = format!("`{name}` has {found} values against {}", expected.len());
-                    return Err(StrategyError::UnequalSets { set, detail });
-                }
-            }
-        }
-        let leaves = first
-            .leaves
-            .iter()
-            .map(|(name, expected)| {
-                let flat: Vec<f64> = sets.iter().flat_map(|set| set.leaves[name].iter().copied()).collect();
-                let data = TensorData::new(flat, [sets.len(), expected.len()]);
-                (name.clone(), Tensor::from_data(data, (device, dtype)))
-            })
-            .collect();
-        Ok(Self { leaves })
+        Ok(ParameterTable::from_values(sets)?.on(device, dtype))
     }
 
     /// Copies the sets to the host, as `f64`.
     pub fn to_values(&self) -> Vec<ParameterValues> {
-        let mut sets = vec![ParameterValues::default(); self.sets()];
-        for (name, tensor) in &self.leaves {
-            let [_, width] = tensor.dims();
-            let flat: Vec<f64> = tensor.to_data().convert::<f64>().iter::<f64>().collect();
-            for (set, values) in sets.iter_mut().zip(flat.chunks(width.max(1))) {
-                set.leaves.insert(name.clone(), values.to_vec());
-            }
-        }
-        sets
+        ParameterTable::from_sets(self).to_values()
     }
 
     /// Number of parameter sets.
     pub fn sets(&self) -> usize {
         self.leaves.values().next().map_or(0, |tensor| tensor.dims()[0])
+    }
+
+    /// The sets at some places, in that order.
+    #[must_use]
+    pub fn select(&self, places: &[usize]) -> Self {
+        let indices: Vec<i64> = places.iter().map(|&place| place as i64).collect();
+        self.map(|_, tensor| {
+            let indices = TensorData::new(indices.clone(), [indices.len()]);
+            tensor.clone().select(0, Tensor::from_data(indices, &tensor.device()))
+        })
+    }
+
+    /// Consecutive sets.
+    #[must_use]
+    pub fn slice(&self, sets: Range<usize>) -> Self {
+        if sets == (0..self.sets()) {
+            return self.clone();
+        }
+        self.map(|_, tensor| tensor.clone().narrow(0, sets.start, sets.len()))
+    }
+
+    /// Joins sets with the same leaves, one part after another.
+    ///
+    /// # Panics
+    /// If leaves differ.
+    #[must_use]
+    pub fn join(parts: Vec<Self>) -> Self {
+        let mut leaves: BTreeMap<String, Vec<Tensor<2>>> = BTreeMap::new();
+        for (name, tensor) in parts.into_iter().flat_map(|part| part.leaves) {
+            leaves.entry(name).or_default().push(tensor);
+        }
+        let joined = |(name, mut tensors): (String, Vec<Tensor<2>>)| match tensors.pop() {
+            Some(only) if tensors.is_empty() => (name, only),
+            last => (name, Tensor::cat(tensors.into_iter().chain(last).collect(), 0)),
+        };
+        Self { leaves: leaves.into_iter().map(joined).collect() }
     }
 
     /// Applies `f` to every leaf.

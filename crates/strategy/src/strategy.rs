@@ -137,10 +137,27 @@ impl Strategy {
     /// # Errors
     /// If the rule's own starting point is not a valid parameter set.
     pub fn needs_supplies(&self) -> Result<bool, StrategyError> {
+        Ok(self.canonical_estimators()?.iter().any(Estimator::needs_supplies))
+    }
+
+    /// Columns of all estimates of one set together, at least one per asset: what rule outputs cost per coarse row.
+    ///
+    /// # Errors
+    /// If the rule's own starting point is not a valid parameter set.
+    pub fn estimated_columns(&self) -> Result<usize, StrategyError> {
+        let assets = self.settings.assets;
+        let columns = |estimator: &Estimator| match estimator {
+            Estimator::Covariance { .. } => assets * assets,
+            _ => assets,
+        };
+        Ok(self.canonical_estimators()?.iter().map(columns).sum::<usize>().max(assets))
+    }
+
+    /// The estimators of the rule's own starting point.
+    fn canonical_estimators(&self) -> Result<Vec<Estimator>, StrategyError> {
         let canonical = InitialSettings::default().values(self.rule(), &self.settings)?;
         let parameters = ParameterSets::from_values(&[canonical], &Device::flex(), DType::F64)?;
-        let estimators = self.rule.estimators(&RuleContext::new(&parameters, &self.settings));
-        Ok(estimators.iter().any(Estimator::needs_supplies))
+        Ok(self.rule.estimators(&RuleContext::new(&parameters, &self.settings)))
     }
 
     /// Rule outputs `[sets, N - 1, assets]` over the whole history of `N` coarse rows; row `r` uses what was observed up to

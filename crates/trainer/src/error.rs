@@ -109,6 +109,23 @@ pub enum TrainerError {
         /// Last finite parameters as JSON.
         parameters: String,
     },
+    /// Not even one parameter set at a time fits into the memory.
+    #[error(
+        "`train.parameter_sets` is {sets}: {} MB stand for their parameters, averages and best points, and one set needs {} \
+         MB more while it is computed, but {} MB may be used; raise `runtime.memory_mb`, or lower \
+         `train.parameter_sets`, `train.batch_size` or the length of windows",
+        megabytes(*standing), megabytes(*per_set), budget / MEGABYTE
+    )]
+    Memory {
+        /// What may be used, in bytes.
+        budget: u64,
+        /// Parameter sets.
+        sets: usize,
+        /// What is needed all the time, in bytes.
+        standing: u64,
+        /// What one set needs while it is computed, in bytes.
+        per_set: u64,
+    },
     /// A starting point is not finite.
     #[error("starting point of parameter set {set}: `{leaf}` is {value} at position {position}; it must be finite")]
     StartNotFinite {
@@ -219,6 +236,13 @@ pub enum TrainerError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+const MEGABYTE: u64 = 1_000_000;
+
+/// Rounded up.
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(MEGABYTE)
 }
 
 impl TrainerError {

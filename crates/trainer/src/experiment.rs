@@ -8,9 +8,10 @@ use gradpool_market::{MarketError, Periods, PriceTable, SpreadTable, SupplyTable
 use gradpool_metrics::{Calendar, Metric, MetricError, MetricValue, SeriesInputs, evaluate_all, turnover};
 use gradpool_pools::{Pool, PoolError, PoolRun, PricedHistory, RowInputs};
 use gradpool_strategy::bounds::BOUND_LEAVES;
-use gradpool_strategy::{ParameterSets, Windows};
+use gradpool_strategy::{ParameterSets, StrategyError, Windows};
 use thiserror::Error;
 
+use crate::memory::ObjectiveMemory;
 use crate::objective::{Metrics, Objective, ObjectiveError, SetEvaluation, ValueAndGradient};
 
 /// What keeps an experiment from being set up or run.
@@ -300,7 +301,50 @@ impl Experiment {
     }
 }
 
+/// Bytes of a micro-batch beyond which more sets at once are not faster on a CPU (docs/performance.md).
+const COMFORTABLE_BYTES: u64 = 64 << 20;
+
+impl Experiment {
+    /// What a step and an evaluation need of the memory.
+    ///
+    /// # Errors
+    /// As [`Pool::run_numbers`].
+    fn memory_needs(&self) -> Result<ObjectiveMemory, StrategyError> {
+        let of_numbers = |numbers: usize| numbers as u64 * 8;
+        let numbers = |metrics: &[Metric], rows: usize, gradient: bool| {
+            let dense = gradient && self.goal.turnover_penalty > 0.0 && !self.pool.shares_follow_lines(&self.history);
+            let sampling = Metric::sampling_of(metrics, &self.calendar, rows);
+            let samples = if dense { (0..rows).collect() } else { sampling.into_rows(rows) };
+            let windows = Windows::single(self.periods.train.start, rows);
+            self.pool.run_numbers(&self.history, &windows, &samples, dense, gradient)
+        };
+        let step = numbers(&[self.goal.objective], self.goal.window_rows, true)?;
+        let rows = self.periods.train_and_validation().len();
+        let evaluation = numbers(&self.evaluated_metrics(), rows, false)?;
+        Ok(ObjectiveMemory {
+            per_window: of_numbers(step.per_window.max(evaluation.per_window)),
+            per_set: of_numbers(step.per_set),
+            per_path: of_numbers(step.per_path),
+            per_evaluation: of_numbers(evaluation.per_set + evaluation.per_path),
+            comfortable: self.history.is_on_host().then_some(COMFORTABLE_BYTES),
+        })
+    }
+
+    /// The objective and what is watched besides.
+    fn evaluated_metrics(&self) -> Vec<Metric> {
+        let mut metrics = self.goal.watched.clone();
+        if !metrics.contains(&self.goal.objective) {
+            metrics.push(self.goal.objective);
+        }
+        metrics
+    }
+}
+
 impl Objective for Experiment {
+    fn memory(&self) -> Option<ObjectiveMemory> {
+        self.memory_needs().ok()
+    }
+
     fn frozen_leaves(&self) -> Vec<String> {
         let strategy = self.pool.strategy();
         let leaves = strategy.leaves();
@@ -325,10 +369,7 @@ impl Objective for Experiment {
     }
 
     fn evaluate(&self, parameters: &ParameterSets) -> Result<Vec<SetEvaluation>, ObjectiveError> {
-        let mut metrics = self.goal.watched.clone();
-        if !metrics.contains(&self.goal.objective) {
-            metrics.push(self.goal.objective);
-        }
+        let metrics = self.evaluated_metrics();
         let train = self.periods.train.clone();
         let periods: Vec<Range<usize>> =
             [Some(train.clone()), self.periods.validation.clone()].into_iter().flatten().collect();

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use gradpool_strategy::parameters::ParameterValues;
 use gradpool_strategy::rule::LeafSpec;
+use gradpool_strategy::{LeafValues, ParameterTable};
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::design::Design;
 use crate::error::TrainerError;
 use crate::normal::quantile;
 use crate::random::{Purpose, stream};
-use crate::settings::TrainSettings;
+use crate::settings::{SpreadKind, TrainSettings};
 
 /// Probabilities further out than this become this before their quantile is taken.
 const EDGE: f64 = 1e-6;
 
-/// Normally distributed spread around a point in raw (unconstrained) parameter space.
+/// Spread in raw (unconstrained) parameter space: normally distributed around a point, or evenly over ranges.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spread {
     /// Where the normal numbers come from: a space-filling design of all sets together, or independent draws.
@@ -26,13 +27,48 @@ pub struct Spread {
     pub leaf_scale: BTreeMap<String, f64>,
     /// Leaves that are not spread.
     pub frozen: Vec<String>,
+    /// Lowest and highest value of each leaf: the design covers these instead of normal offsets. A range above zero is
+    /// covered evenly in the logarithm.
+    pub ranges: Option<BTreeMap<String, (f64, f64)>>,
 }
 
 impl Spread {
-    /// The spread that the settings ask for.
+    /// The spread that the settings ask for, around a point.
     pub fn from_settings(settings: &TrainSettings, frozen: Vec<String>) -> Self {
         let (scale, leaf_scale) = (settings.noise_scale, settings.leaf_noise_scale.clone());
-        Self { design: settings.initialisation.design(), scale, leaf_scale, frozen }
+        Self { design: settings.initialisation.design(), scale, leaf_scale, frozen, ranges: None }
+    }
+
+    /// The spread that the settings ask for: if they say so, over the ranges that the parameter table has for the leaves of
+    /// `centre`, or `train.leaf_range` in their place.
+    ///
+    /// # Errors
+    /// [`TrainerError::Setting`] for a range of a leaf that does not exist or is not spread.
+    pub fn of_population(
+        settings: &TrainSettings,
+        frozen: Vec<String>,
+        table: &[LeafSpec],
+        centre: &ParameterValues,
+    ) -> Result<Self, TrainerError> {
+        let mut spread = Self::from_settings(settings, frozen);
+        if settings.spread == SpreadKind::Normal {
+            return Ok(spread);
+        }
+        let trained =
+            |leaf: &str| centre.leaves.contains_key(leaf) && !spread.frozen.iter().any(|frozen| frozen == leaf);
+        let leaves = table.iter().filter(|spec| trained(&spec.name));
+        let mut ranges: BTreeMap<String, (f64, f64)> = leaves.map(|spec| (spec.name.to_string(), spec.range)).collect();
+        for (leaf, &[low, high]) in &settings.leaf_range {
+            let names = || ranges.keys().cloned().collect::<Vec<_>>().join(", ");
+            if !ranges.contains_key(leaf) {
+                let (key, valid) =
+                    (format!("train.leaf_range.{leaf}"), format!("the trained parameters are {}", names()));
+                return Err(TrainerError::setting(&key, format!("[{low}, {high}]"), &valid));
+            }
+            ranges.insert(leaf.clone(), (low, high));
+        }
+        spread.ranges = Some(ranges);
+        Ok(spread)
     }
 
     /// Moves every number of `centre` that is spread by its scale times the next of `normal`.
@@ -53,18 +89,54 @@ impl Spread {
         spread.map(|(_, values)| values.len()).sum()
     }
 
-    /// The points with these numbers around `centre`: independent draws depend on nothing but their number, those of a
-    /// design on how many there are.
-    fn around(&self, centre: &ParameterValues, seed: u64, points: std::ops::Range<usize>) -> Vec<ParameterValues> {
+    /// Fills the sets from `first` on: independent draws depend on nothing but their number, those of a design on how many
+    /// there are.
+    fn fill(
+        &self,
+        table: &mut ParameterTable,
+        first: usize,
+        centre: &ParameterValues,
+        seed: u64,
+    ) -> Result<(), TrainerError> {
+        let sets = table.sets();
         let Some(design) = self.design else {
-            return points.map(|point| self.draw(centre, seed, Purpose::Initialisation, 0, point)).collect();
+            for set in first..sets {
+                table.put(set, &self.draw(centre, seed, Purpose::Initialisation, 0, set))?;
+            }
+            return Ok(());
         };
-        let numbers = design.points(points.len(), self.dimensions(centre), seed);
-        let moved = |point: Vec<f64>| {
-            let mut normal = point.into_iter().map(|number| quantile(number.clamp(EDGE, 1.0 - EDGE)));
-            self.moved(centre, || normal.next().unwrap_or(0.0))
-        };
-        numbers.into_iter().map(moved).collect()
+        let points = design.points(sets - first, self.dimensions(centre), seed);
+        for set in first..sets {
+            let mut shares = points.point(set - first).iter().copied();
+            let point = if let Some(ranges) = &self.ranges {
+                self.placed(centre, ranges, shares)
+            } else {
+                let mut normal = shares.by_ref().map(|number| quantile(number.clamp(EDGE, 1.0 - EDGE)));
+                self.moved(centre, || normal.next().unwrap_or(0.0))
+            };
+            table.put(set, &point)?;
+        }
+        Ok(())
+    }
+
+    /// `centre` with every number that is spread at the next share of its leaf's range.
+    fn placed(
+        &self,
+        centre: &ParameterValues,
+        ranges: &BTreeMap<String, (f64, f64)>,
+        mut shares: impl Iterator<Item = f64>,
+    ) -> ParameterValues {
+        let mut placed = centre.clone();
+        for (leaf, values) in placed.leaves.iter_mut().filter(|(leaf, _)| !self.frozen.contains(leaf)) {
+            for (value, share) in values.iter_mut().zip(&mut shares) {
+                *value = match ranges.get(leaf) {
+                    Some(&(low, high)) if low > 0.0 => low * (high / low).powf(share),
+                    Some(&(low, high)) => low + share * (high - low),
+                    None => *value,
+                };
+            }
+        }
+        placed
     }
 
     /// A draw around `centre` from the stream (seed, purpose, step, set). It depends on nothing else, so a set starts at
@@ -96,8 +168,8 @@ impl Spread {
     }
 }
 
-/// `sets` starting points: the given ones first, then draws around the first of them. The first given point is the
-/// canonical one, computed from the configuration; further ones are the user's own starts.
+/// `sets` starting points: the given ones first, then draws around the first of them, or over its ranges. The first given
+/// point is the canonical one, computed from the configuration; further ones are the user's own starts.
 ///
 /// # Errors
 /// [`TrainerError::Setting`] if no point or more points than sets are given, or if the spread names a leaf that does not
@@ -107,10 +179,25 @@ pub fn initial_sets(
     sets: usize,
     spread: &Spread,
     seed: u64,
-) -> Result<Vec<ParameterValues>, TrainerError> {
+) -> Result<ParameterTable, TrainerError> {
     let centre = first(given, sets)?;
     spread.check(centre)?;
-    Ok(given.iter().cloned().chain(spread.around(centre, seed, given.len()..sets)).collect())
+    let mut table = initial_table(given, centre, sets)?;
+    spread.fill(&mut table, given.len(), centre, seed)?;
+    Ok(table)
+}
+
+/// The given points, and the first of them in the sets without one.
+fn initial_table(
+    given: &[ParameterValues],
+    centre: &ParameterValues,
+    sets: usize,
+) -> Result<ParameterTable, TrainerError> {
+    let mut table = ParameterTable::repeat(centre, sets);
+    for (set, given) in given.iter().enumerate() {
+        table.put(set, given)?;
+    }
+    Ok(table)
 }
 
 fn first(given: &[ParameterValues], sets: usize) -> Result<&ParameterValues, TrainerError> {
@@ -150,7 +237,7 @@ pub fn ensemble_sets(
     table: &[LeafSpec],
     spread: &Spread,
     seed: u64,
-) -> Result<Vec<ParameterValues>, TrainerError> {
+) -> Result<ParameterTable, TrainerError> {
     let centre = first(given, sets)?;
     spread.check(centre)?;
     let count = sets * ensemble.members;
@@ -159,35 +246,37 @@ pub fn ensemble_sets(
         .iter()
         .filter_map(|(leaf, values)| Some((leaf, values, table.iter().find(|spec| spec.name == *leaf)?)))
         .collect();
-    let members: Vec<ParameterValues> = if let Some(design) = ensemble.design {
-        let dimensions = own.iter().map(|(_, values, _)| values.len()).sum();
-        let placed = |point: Vec<f64>| {
-            let mut point = point.into_iter();
-            let mut member = ParameterValues::default();
+    let members = if let Some(design) = ensemble.design {
+        let points = design.points(count, own.iter().map(|(_, values, _)| values.len()).sum(), ensemble.seed);
+        let mut members = ParameterTable::repeat(centre, count);
+        for member in 0..count {
+            let mut shares = points.point(member).iter();
+            let mut placed_member = centre.clone();
             for (leaf, values, spec) in &own {
                 let values =
-                    values.iter().zip(&mut point).map(|(&base, share)| placed(spec, base, share, ensemble.scale));
-                member.leaves.insert((*leaf).clone(), values.collect());
+                    values.iter().zip(&mut shares).map(|(&base, &share)| placed(spec, base, share, ensemble.scale));
+                placed_member.leaves.insert((*leaf).clone(), values.collect());
             }
-            member
-        };
-        design.points(count, dimensions, ensemble.seed).into_iter().map(placed).collect()
+            members.put(member, &placed_member)?;
+        }
+        members
     } else {
-        let mut members = spread.around(centre, seed, 0..count);
+        let mut members = ParameterTable::repeat(centre, count);
+        spread.fill(&mut members, 0, centre, seed)?;
         for (set, given) in given.iter().enumerate() {
-            members[set * ensemble.members] = given.clone();
+            members.put(set * ensemble.members, given)?;
         }
         members
     };
-    let join = |(set, members): (usize, &[ParameterValues])| {
-        let mut joined = given.get(set).unwrap_or(centre).clone();
-        for (leaf, ..) in &own {
-            let values = members.iter().flat_map(|member| member.leaves[*leaf].iter().copied());
-            joined.leaves.insert((*leaf).clone(), values.collect());
-        }
-        joined
-    };
-    Ok(members.chunks(ensemble.members.max(1)).enumerate().map(join).collect())
+    // Members of a set follow each other, so their own leaves are a set's as they stand.
+    let mut leaves = initial_table(given, centre, sets)?.leaves().clone();
+    for (leaf, ..) in &own {
+        let values = members.leaves()[*leaf].clone();
+        let width = values.width * ensemble.members;
+        leaves.insert((*leaf).clone(), LeafValues { width, values: values.values });
+    }
+    let table = ParameterTable::from_leaves(sets, leaves);
+    table.ok_or_else(|| TrainerError::setting("pool.ensemble.members", ensemble.members, "it must be at least 1"))
 }
 
 /// The value of a parameter at a share of its range.
@@ -210,12 +299,18 @@ mod tests {
     }
 
     fn spread(scale: f64) -> Spread {
-        Spread { design: None, scale, leaf_scale: BTreeMap::new(), frozen: vec!["initial_weights_logits".into()] }
+        Spread {
+            design: None,
+            scale,
+            leaf_scale: BTreeMap::new(),
+            frozen: vec!["initial_weights_logits".into()],
+            ranges: None,
+        }
     }
 
     #[test]
     fn set_zero_is_canonical_and_frozen_leaves_are_never_spread() {
-        let sets = initial_sets(&[centre()], 4, &spread(0.1), 1).unwrap();
+        let sets = initial_sets(&[centre()], 4, &spread(0.1), 1).unwrap().to_values();
         assert_eq!(sets[0], centre());
         for set in &sets[1..] {
             assert_eq!(set.leaf("initial_weights_logits"), Some(&[0.5, 0.5][..]));
@@ -228,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_spread_has_the_asked_for_scale() {
-        let sets = initial_sets(&[centre()], 4001, &spread(0.1), 2).unwrap();
+        let sets = initial_sets(&[centre()], 4001, &spread(0.1), 2).unwrap().to_values();
         let deviations =
             sets[1..].iter().flat_map(|set| [set.leaves["log_k"][0] - 3.0, set.leaves["logit_lamb"][0] - 1.0]);
         let variance = deviations.map(|deviation| deviation * deviation).sum::<f64>() / 8000.0;
@@ -237,18 +332,18 @@ mod tests {
 
     #[test]
     fn seeds_differ_and_a_set_does_not_depend_on_the_number_of_sets() {
-        let few = initial_sets(&[centre()], 2, &spread(0.1), 1).unwrap();
-        let many = initial_sets(&[centre()], 5, &spread(0.1), 1).unwrap();
+        let few = initial_sets(&[centre()], 2, &spread(0.1), 1).unwrap().to_values();
+        let many = initial_sets(&[centre()], 5, &spread(0.1), 1).unwrap().to_values();
         assert_eq!(few[..], many[..2]);
-        assert_ne!(few, initial_sets(&[centre()], 2, &spread(0.1), 2).unwrap());
-        assert_eq!(initial_sets(&[centre()], 2, &spread(0.0), 1).unwrap(), vec![centre(); 2]);
+        assert_ne!(few, initial_sets(&[centre()], 2, &spread(0.1), 2).unwrap().to_values());
+        assert_eq!(initial_sets(&[centre()], 2, &spread(0.0), 1).unwrap().to_values(), vec![centre(); 2]);
     }
 
     #[test]
     fn single_leaves_can_have_their_own_scale() {
         let mut spread = spread(0.0);
         spread.leaf_scale.insert("log_k".into(), 1.0);
-        let sets = initial_sets(&[centre()], 2, &spread, 1).unwrap();
+        let sets = initial_sets(&[centre()], 2, &spread, 1).unwrap().to_values();
         assert_eq!(sets[1].leaf("logit_lamb"), centre().leaf("logit_lamb"));
         assert_ne!(sets[1].leaf("log_k"), centre().leaf("log_k"));
         spread.leaf_scale.insert("log_q".into(), 1.0);
@@ -260,7 +355,7 @@ mod tests {
     fn given_points_come_first() {
         let mut other = centre();
         other.leaves.insert("log_k".into(), vec![9.0, 9.0]);
-        let sets = initial_sets(&[centre(), other.clone()], 3, &spread(0.1), 1).unwrap();
+        let sets = initial_sets(&[centre(), other.clone()], 3, &spread(0.1), 1).unwrap().to_values();
         assert_eq!(sets[..2], [centre(), other]);
         assert!((sets[2].leaves["log_k"][0] - 3.0).abs() < 1.0, "drawn around the first point");
         assert!(initial_sets(&[centre(), centre()], 1, &spread(0.1), 1).is_err());
@@ -272,8 +367,8 @@ mod tests {
         let (count, scale) = (64, 0.5);
         for design in [Design::Lhs, Design::CenteredLhs, Design::Sobol] {
             let spread = Spread { design: Some(design), ..spread(scale) };
-            let sets = initial_sets(&[centre()], count + 1, &spread, 3).unwrap();
-            assert_eq!(sets, initial_sets(&[centre()], count + 1, &spread, 3).unwrap());
+            let sets = initial_sets(&[centre()], count + 1, &spread, 3).unwrap().to_values();
+            assert_eq!(sets, initial_sets(&[centre()], count + 1, &spread, 3).unwrap().to_values());
             assert_eq!(sets[0], centre());
             // One eighth of the offsets lies between any two neighbouring octiles.
             let octiles: Vec<f64> = (1..8).map(|octile| scale * quantile(f64::from(octile) / 8.0)).collect();
@@ -305,7 +400,7 @@ mod tests {
         let ensemble = EnsembleStart { members: 3, design, scale: 0.5, seed: 42 };
         let mut spread = spread(0.1);
         spread.frozen.push("raw_min_budget".into());
-        ensemble_sets(&[member()], sets, &ensemble, TABLE, &spread, 1).unwrap()
+        ensemble_sets(&[member()], sets, &ensemble, TABLE, &spread, 1).unwrap().to_values()
     }
 
     #[test]

@@ -10,7 +10,9 @@
 //! | learning rate | [`schedule`], [`plateau`] | how far an update goes |
 //! | optimiser | [`optimiser`] | in which direction, per parameter set |
 //! | start | [`initialisation`], [`design`] | where the parameter sets, and the members of ensembles, begin |
+//! | memory | [`memory`] | how many sets are computed at once |
 //! | selection | [`tracker`] | which (step, set) is the result |
+//! | halving | [`halving`] | which sets go on |
 //! | stopping | [`stopping`] | when to end before the last iteration |
 //! | observers | [`observer`] | who is told; the event log of a run is one of them |
 //! | storage | [`storage`] | checkpoints and run folders |
@@ -20,7 +22,9 @@
 pub mod design;
 pub mod error;
 pub mod experiment;
+pub mod halving;
 pub mod initialisation;
+pub mod memory;
 pub mod normal;
 pub mod objective;
 pub mod observer;
@@ -37,6 +41,7 @@ pub mod trainer;
 
 pub use error::TrainerError;
 pub use experiment::{Deposit, Experiment, ExperimentError, Goal};
+pub use memory::{MemoryPlan, ObjectiveMemory};
 pub use objective::{Metrics, Objective, ObjectiveError, SetEvaluation, ValueAndGradient};
 pub use observer::Observer;
 pub use sampling::SamplingRange;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use gradpool_strategy::parameters::{INITIAL_WEIGHTS_LOGITS, ParameterSets};
 use serde::{Deserialize, Serialize};
 
+use crate::memory::ObjectiveMemory;
+
 /// Error type of an objective: its own, boxed.
 pub type ObjectiveError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -52,6 +54,12 @@ pub trait Objective {
     /// # Errors
     /// Whatever keeps the metrics from being computed at all.
     fn evaluate(&self, parameters: &ParameterSets) -> Result<Vec<SetEvaluation>, ObjectiveError>;
+
+    /// What the computation of sets needs of the memory, from shapes; `None` if that is not known, and
+    /// then all sets are computed at once.
+    fn memory(&self) -> Option<ObjectiveMemory> {
+        None
+    }
 
     /// Leaves that are never trained: no update, no initial noise, no weight decay, not part of the gradient's norm.
     fn frozen_leaves(&self) -> Vec<String> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainerError;
 use crate::settings::not_negative;
+use crate::storage::columns::Columns;
 
 /// What a plateau is measured on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ impl PlateauSettings {
 }
 
 /// State of one parameter set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 struct SetPlateau {
     factor: f64,
     best_objective: Option<f64>,
@@ -68,6 +69,8 @@ struct SetPlateau {
 pub struct Plateau {
     settings: PlateauSettings,
     smallest_factor: f64,
+    /// In the columns of a checkpoint.
+    #[serde(skip)]
     sets: Vec<SetPlateau>,
 }
 
@@ -77,6 +80,29 @@ impl Plateau {
         let smallest_factor = settings.minimum_learning_rate / base_learning_rate;
         let start = SetPlateau { factor: 1.0, best_objective: None, waited: 0 };
         Self { settings, smallest_factor, sets: vec![start; sets] }
+    }
+
+    /// The sets at rising places, the others dropped.
+    pub(crate) fn keep(&mut self, places: &[usize]) {
+        self.sets = places.iter().map(|&place| self.sets[place].clone()).collect();
+    }
+
+    pub(crate) fn columns(&self, columns: &mut Columns) {
+        columns.put("plateau_factor", self.sets.iter().map(|set| set.factor));
+        columns.put("plateau_best", self.sets.iter().map(|set| set.best_objective.unwrap_or(f64::NAN)));
+        columns.put("plateau_waited", self.sets.iter().map(|set| set.waited as f64));
+    }
+
+    pub(crate) fn restore(&mut self, columns: &mut Columns) -> Option<()> {
+        let (factors, best) = (columns.take("plateau_factor")?, columns.take("plateau_best")?);
+        let waited = columns.take("plateau_waited")?;
+        let set = |((factor, best), waited): ((f64, f64), f64)| SetPlateau {
+            factor,
+            best_objective: Some(best).filter(|best| !best.is_nan()),
+            waited: waited as usize,
+        };
+        self.sets = factors.into_iter().zip(best).zip(waited).map(set).collect();
+        Some(())
     }
 
     /// Factor on the learning rate of a set.

@@ -6,8 +6,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::design::Design;
 use crate::error::TrainerError;
+use crate::halving::HalvingSettings;
 use crate::plateau::PlateauSettings;
 use crate::schedule::{Schedule, ScheduleKind};
+
+/// Most parameter sets of a training.
+pub const MAXIMUM_SETS: usize = 1_000_000;
 
 /// Which rows windows may start at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +62,17 @@ impl Initialisation {
             Self::CenteredLhs => Some(Design::CenteredLhs),
         }
     }
+}
+
+/// What the initial sets are spread over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpreadKind {
+    /// Normal offsets from the first set.
+    #[default]
+    Normal,
+    /// The range of each parameter.
+    Ranges,
 }
 
 /// The direction of an update.
@@ -154,7 +169,7 @@ pub struct TrainCompatibility {
 /// | `iterations` | 1000 | updates |
 /// | `objective` | `daily_log_sharpe` | metric that is climbed, by name |
 /// | `learning_rate` | 0.1 | highest learning rate |
-/// | `parameter_sets` | 4 | independent sets trained side by side |
+/// | `parameter_sets` | 4 | independent sets trained side by side, at most a million |
 /// | `batch_size` | 8 | windows per update |
 /// | `window_days` | absent | length of a window; absent: the training period less seven days |
 /// | `start_alignment` | `chunk` | where windows may start |
@@ -165,6 +180,8 @@ pub struct TrainCompatibility {
 /// | `turnover_penalty` | 0 | weight of the turnover term in the objective |
 /// | `initialisation` | `gaussian` | how the initial sets are spread |
 /// | `noise_scale`, `leaf_noise_scale` | 0.1, none | how far |
+/// | `spread`, `leaf_range` | `normal`, none | whether the sets cover the ranges of the parameters, and which |
+/// | `halving` | absent | how sets are dropped on the way |
 /// | `selection_metric`, `select_on` | the objective, `auto` | which (step, set) is the result |
 /// | `early_stopping` | absent | when to end early |
 /// | `evaluate_every` | iterations / 50 | steps between evaluations |
@@ -179,7 +196,7 @@ pub struct TrainSettings {
     pub objective: String,
     /// Base learning rate, above 0.
     pub learning_rate: f64,
-    /// Number of parameter sets, at least 1.
+    /// Number of parameter sets, from 1 to [`MAXIMUM_SETS`].
     pub parameter_sets: usize,
     /// Windows per update, at least 1.
     pub batch_size: usize,
@@ -209,6 +226,12 @@ pub struct TrainSettings {
     pub noise_scale: f64,
     /// Standard deviation for single leaves, by name, in place of `noise_scale`.
     pub leaf_noise_scale: BTreeMap<String, f64>,
+    /// What sets 1.. are spread over.
+    pub spread: SpreadKind,
+    /// Lowest and highest value of single leaves, by name, in place of their parameter table's (`spread = "ranges"`).
+    pub leaf_range: BTreeMap<String, [f64; 2]>,
+    /// Dropping of the worst sets on the way; absent: all sets are trained to the end.
+    pub halving: Option<HalvingSettings>,
     /// Metric that selects the result; absent: the objective.
     pub selection_metric: Option<String>,
     /// Period on which the result is selected.
@@ -250,6 +273,9 @@ impl Default for TrainSettings {
             initialisation: Initialisation::Gaussian,
             noise_scale: 0.1,
             leaf_noise_scale: BTreeMap::new(),
+            spread: SpreadKind::Normal,
+            leaf_range: BTreeMap::new(),
+            halving: None,
             selection_metric: None,
             select_on: SelectOn::Auto,
             early_stopping: None,
@@ -319,6 +345,14 @@ impl TrainSettings {
                 return Err(TrainerError::setting(key, 0, "it must be at least 1"));
             }
         }
+        if self.parameter_sets > MAXIMUM_SETS {
+            let valid = format!("it must be at most {MAXIMUM_SETS}");
+            return Err(TrainerError::setting("train.parameter_sets", self.parameter_sets, &valid));
+        }
+        self.validate_spread()?;
+        if let Some(halving) = &self.halving {
+            halving.validate(self.parameter_sets)?;
+        }
         positive("train.learning_rate", self.learning_rate)?;
         if let Some(days) = self.window_days {
             positive("train.window_days", days)?;
@@ -356,6 +390,26 @@ impl TrainSettings {
             }
             _ => Ok(()),
         }
+    }
+
+    fn validate_spread(&self) -> Result<(), TrainerError> {
+        for (leaf, &[low, high]) in &self.leaf_range {
+            let (key, range) = (format!("train.leaf_range.{leaf}"), format!("[{low}, {high}]"));
+            if self.spread != SpreadKind::Ranges {
+                let valid = "ranges are used with `train.spread = \"ranges\"` only; choose that, or remove the key";
+                return Err(TrainerError::setting(&key, range, valid));
+            }
+            if !(low.is_finite() && high.is_finite() && low < high) {
+                let valid = "it must be two finite numbers, the lower one first";
+                return Err(TrainerError::setting(&key, range, valid));
+            }
+        }
+        if self.spread == SpreadKind::Ranges && self.initialisation == Initialisation::Gaussian {
+            let valid =
+                "only a design covers ranges; choose `train.initialisation = \"sobol\"`, \"lhs\" or \"centered_lhs\"";
+            return Err(TrainerError::setting("train.spread", "\"ranges\"", valid));
+        }
+        Ok(())
     }
 
     fn validate_schedule(&self) -> Result<(), TrainerError> {
@@ -403,9 +457,22 @@ mod tests {
 
     #[test]
     fn every_bad_value_is_named_by_its_key() {
-        let cases: [(&str, &str); 15] = [
+        let cases: [(&str, &str); 25] = [
             (r#"{"iterations": 0}"#, "train.iterations"),
             (r#"{"parameter_sets": 0}"#, "train.parameter_sets"),
+            (r#"{"parameter_sets": 1000001}"#, "train.parameter_sets"),
+            (r#"{"halving": {"every": 0}}"#, "train.halving.every"),
+            (r#"{"halving": {"keep": 0}}"#, "train.halving.keep"),
+            (r#"{"halving": {"keep": 1}}"#, "train.halving.keep"),
+            (r#"{"halving": {"keep": -0.5}}"#, "train.halving.keep"),
+            (r#"{"halving": {"minimum_sets": 0}}"#, "train.halving.minimum_sets"),
+            (r#"{"halving": {"minimum_sets": 5}}"#, "train.halving.minimum_sets"),
+            (r#"{"spread": "ranges"}"#, "train.spread"),
+            (r#"{"leaf_range": {"log_k": [0, 1]}}"#, "train.leaf_range.log_k"),
+            (
+                r#"{"initialisation": "lhs", "spread": "ranges", "leaf_range": {"log_k": [1, 1]}}"#,
+                "train.leaf_range.log_k",
+            ),
             (r#"{"batch_size": 0}"#, "train.batch_size"),
             (r#"{"learning_rate": -0.1}"#, "train.learning_rate"),
             (r#"{"window_days": 0.0}"#, "train.window_days"),

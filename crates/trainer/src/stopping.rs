@@ -42,7 +42,7 @@ impl fmt::Display for TerminationReason {
 
 /// A rule that may end training at an evaluation.
 pub trait StoppingRule {
-    /// Takes in the evaluation of all sets after `step` updates.
+    /// Takes in the evaluation of sets after `step` updates: once per micro-batch, in the order of the sets.
     ///
     /// # Errors
     /// If the evaluation lacks what the rule looks at.

@@ -118,7 +118,7 @@ fn train(settings: &TrainSettings, points: &[ParameterValues], dtype: DType) -> 
     let mut witness = Witness::default();
     let trainer = Trainer::new(&objective, &settings, range(), &Device::flex(), dtype, 7).unwrap();
     let result = trainer.train(points, &mut [&mut witness]).unwrap();
-    (result.final_parameters, witness)
+    (result.final_parameters.to_values(), witness)
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn best_parameters_and_checkpoints_load_for_evaluation() {
         assert_eq!((loaded.run_hash, loaded.program_version), (identity().hash, identity().version));
     }
     let loaded = load_parameters(&run.checkpoint_path(10)).unwrap();
-    assert_eq!(loaded.sets, result.final_parameters);
+    assert_eq!(loaded.sets, result.final_parameters.to_values());
     assert_eq!((loaded.preferred_set, loaded.step), (result.best.unwrap().set, 10));
     let bytes = fs::read(run.best_path()).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -189,6 +189,11 @@ fn frozen_leaves_are_in_the_files_but_have_no_moments() {
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let mut names = tensors.names();
     names.sort_unstable();
+    let best = ["best:initial_weights_logits", "best:log_k", "best:logit_lamb"];
     let moments = ["moment:first:log_k", "moment:first:logit_lamb", "moment:second:log_k", "moment:second:logit_lamb"];
-    assert_eq!(names, [&[FROZEN, "log_k", "logit_lamb"][..], &moments[..]].concat());
+    let columns =
+        ["best_score", "best_step", "consecutive", "number", "restarted_in_vain", "restarts", "skipped", "updates"];
+    let columns = columns.map(|name| format!("set:{name}"));
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    assert_eq!(names, [&best[..], &[FROZEN, "log_k", "logit_lamb"], &moments, &columns].concat());
 }

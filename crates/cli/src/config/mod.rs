@@ -43,8 +43,8 @@ pub(crate) use resolved::hexadecimal;
 pub use runtime::{DeviceKind, Precision, RuntimeSection};
 pub use time::TimeText;
 pub use train::{
-    EarlyStopping, Initialisation, Optimiser, Plateau, PlateauWatch, Sampler, Schedule, ScheduleKind, SelectOn,
-    StartAlignment, TrainCompat, TrainSection,
+    EarlyStopping, Halving, Initialisation, Optimiser, Plateau, PlateauWatch, Sampler, Schedule, ScheduleKind,
+    SelectOn, Spread, StartAlignment, TrainCompat, TrainSection,
 };
 
 /// The version of the schema that this program reads and writes.

@@ -71,11 +71,12 @@ impl ResolvedConfig {
     }
 
     /// What identifies a run: SHA-256, in hexadecimal, over everything that decides its numbers: the configuration
-    /// without device, threads and the place of the data, the data's own hash, and this program's version.
+    /// without device, threads, memory and the place of the data, the data's own hash, and this program's version.
     pub fn config_hash(&self, data_hash: &str) -> String {
         let mut config = self.config.clone();
         config.runtime.device = super::DeviceKind::default();
         config.runtime.threads = 0;
+        config.runtime.memory_mb = None;
         config.data.forget_paths();
         config.pool.inputs = InputsSection::default();
         let mut hasher = Sha256::new();

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where and how a run is computed. `device` and `threads` change no result beyond the device's rounding.
+/// Where and how a run is computed. `device`, `threads` and `memory_mb` change no result beyond the device's rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuntimeSection {
@@ -14,6 +14,9 @@ pub struct RuntimeSection {
     pub precision: Option<Precision>,
     /// CPU threads; 0: as many as there are cores.
     pub threads: usize,
+    /// Memory that a training may use, in megabytes, by estimate. Default: half of what is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<usize>,
     /// Seed of everything random.
     pub seed: u64,
 }

@@ -13,7 +13,7 @@ pub struct TrainSection {
     pub objective: String,
     /// Number of gradient steps.
     pub iterations: usize,
-    /// Parameter sets that are trained side by side from different starts.
+    /// Parameter sets that are trained side by side from different starts; at most a million.
     pub parameter_sets: usize,
     /// Windows of the training period per gradient step.
     pub batch_size: usize,
@@ -54,6 +54,16 @@ pub struct TrainSection {
     /// The same for single parameters, by name, such as `log_k`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub leaf_noise_scale: BTreeMap<String, f64>,
+    /// What the other parameter sets are spread over.
+    #[serde(skip_serializing_if = "Spread::is_normal")]
+    pub spread: Spread,
+    /// Lowest and highest raw value of single parameters, by name, such as `log_k`, in place of those that `gradpool rules NAME`
+    /// shows (spread "ranges").
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub leaf_range: BTreeMap<String, [f64; 2]>,
+    /// Drop the worst parameter sets on the way. Default: not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halving: Option<Halving>,
     /// Metric that the best parameters are chosen by. Default: the objective.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selection_metric: Option<String>,
@@ -100,6 +110,9 @@ impl Default for TrainSection {
             initialisation: Initialisation::Gaussian,
             noise_scale: 0.1,
             leaf_noise_scale: BTreeMap::new(),
+            spread: Spread::Normal,
+            leaf_range: BTreeMap::new(),
+            halving: None,
             selection_metric: None,
             select_on: SelectOn::Auto,
             early_stopping: None,
@@ -126,6 +139,44 @@ pub enum Initialisation {
     Lhs,
     /// The same in the middle of the parts.
     CenteredLhs,
+}
+
+/// What the parameter sets besides the first are spread over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Spread {
+    /// Normal offsets from the first set (`noise_scale`).
+    #[default]
+    Normal,
+    /// The range of each parameter, evenly; a range above 0 evenly in the logarithm. Needs another `initialisation` than
+    /// "gaussian".
+    Ranges,
+}
+
+impl Spread {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+}
+
+/// Drop the worst parameter sets on the way: those with the lowest selection metric, on the period that the best parameters are
+/// chosen on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Halving {
+    /// Steps between two such judgements.
+    pub every: usize,
+    /// Fraction of the sets that goes on; between 0 and 1.
+    pub keep: f64,
+    /// Fewest sets that go on.
+    pub minimum_sets: usize,
+}
+
+impl Default for Halving {
+    fn default() -> Self {
+        Self { every: 20, keep: 0.5, minimum_sets: 1 }
+    }
 }
 
 /// Which rows a window may start at.

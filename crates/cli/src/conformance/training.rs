@@ -92,11 +92,11 @@ impl Trajectory<'_> {
             let at = format!("params[{update}]");
             for (leaf, expected) in members(&at, expected)? {
                 let name = format!("{at}.{leaf}");
-                let found = result.final_parameters[0].leaf(leaf).unwrap_or_default();
+                let found = result.final_parameters.leaves().get(leaf.as_str()).map_or(&[][..], |column| &column.values);
                 let tolerance = if self.trades_flip { FLIPPING_TOLERANCE * (update + 1) as f64 } else { TOLERANCE };
                 tally.compare(&name, found, &numbers(&name, expected)?, tolerance, PARAMETER_SCALE);
             }
-            before = if self.trades_flip { parameters(&at, expected)? } else { result.final_parameters };
+            before = if self.trades_flip { parameters(&at, expected)? } else { result.final_parameters.to_values() };
             self.compare_metrics(&before, update, tally)?;
         }
         // The file holds, with each update, the rate of the next one.

@@ -1,7 +1,7 @@
 //! Fused loops: one pass over time per window and set, forward and backward.
 
-use super::step::{self, Bounds, Cotangents, KEPT_PER_ASSET, KEPT_PER_STEP, Limits, Terms, Trace};
-use super::{GuardrailSettings, Layout};
+use super::step::{self, Bounds, Cotangents, Limits, Terms, Trace};
+use super::{GuardrailSettings, Layout, kept_per_step};
 use crate::backend::{Real, Row, pieces, run, with_row};
 
 /// Elementary steps that one weight of one step costs, roughly.
@@ -30,11 +30,6 @@ impl<'a, F: Real> Inputs<'a, F> {
         let row = layout.set_of(entry) * layout.output_rows + layout.first_output_of(entry);
         &self.outputs[row * layout.assets..][..layout.ramps * layout.assets]
     }
-}
-
-/// Numbers that a step keeps for the backward pass.
-pub(super) fn kept_per_step(layout: &Layout) -> usize {
-    KEPT_PER_STEP + KEPT_PER_ASSET * layout.assets
 }
 
 /// Fills positions `[sets * windows, ramps + 1, assets]`; and `kept`, `[sets * windows, ramps, kept_per_step]`, unless it is
@@ -72,7 +67,7 @@ fn entry_forward<F: Real, R: Row<F>>(
         first.copy_from_slice(&inputs.initial[entry * assets..][..assets]);
         next.slice_mut().copy_from_slice(first);
     }
-    let mut kept = kept.map(|kept| kept.chunks_exact_mut(kept_per_step(layout)));
+    let mut kept = kept.map(|kept| kept.chunks_exact_mut(kept_per_step(layout.assets)));
     for (row, output) in rows.zip(inputs.outputs_of(layout, entry).chunks_exact(assets)) {
         let position = next.clone();
         step::forward(position.slice(), output, limits, terms, &mut trace, next.slice_mut());
@@ -163,7 +158,7 @@ fn entry_backward<F: Real, R: Row<F>>(
     let terms = past.inputs.terms_of(layout, layout.set_of(entry));
     let of_entry = entry * layout.entry_len()..(entry + 1) * layout.entry_len();
     let (positions, cotangent) = (&past.positions[of_entry.clone()], &past.cotangent[of_entry]);
-    let per_step = kept_per_step(layout);
+    let per_step = kept_per_step(layout.assets);
     let kept = &past.kept[entry * layout.ramps * per_step..][..layout.ramps * per_step];
     let mut trace = Trace::<F, R>::new(assets);
     let mut reached = R::filled(F::ZERO, assets);

@@ -161,6 +161,11 @@ pub fn guardrails(
     }
 }
 
+/// Numbers that each step of each window keeps for the backward pass.
+pub fn kept_per_step(assets: usize) -> usize {
+    step::KEPT_PER_STEP + step::KEPT_PER_ASSET * assets
+}
+
 /// Sizes of a call, and which outputs each window follows.
 #[derive(Clone, Debug)]
 struct Layout {
@@ -217,7 +222,7 @@ impl<const N: usize> Primitive<N> for Guardrails {
     }
 
     fn kept(&self, _: [&[usize]; N]) -> usize {
-        self.layout.entries() * self.layout.ramps * cpu::kept_per_step(&self.layout)
+        self.layout.entries() * self.layout.ramps * kept_per_step(self.layout.assets)
     }
 
     fn forward<F: Real>(&self, inputs: [View<'_, F>; N], positions: &mut [F], kept: &mut [f64]) {

@@ -11,6 +11,7 @@ mod ascent;
 mod sgd;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gradpool_strategy::parameters::ParameterSets;
@@ -29,6 +30,15 @@ pub struct Moments {
     pub tensors: BTreeMap<String, ParameterSets>,
     /// How many updates have gone into the averages, per set.
     pub updates: Vec<u64>,
+}
+
+impl Moments {
+    /// Those of consecutive sets.
+    #[must_use]
+    pub fn slice(&self, sets: Range<usize>) -> Self {
+        let tensors = self.tensors.iter().map(|(name, moment)| (name.clone(), moment.slice(sets.clone()))).collect();
+        Self { tensors, updates: self.updates[sets].to_vec() }
+    }
 }
 
 /// Turns gradients into ascent directions.

@@ -1,14 +1,17 @@
 //! Checkpoints: all that an exact resume needs, and parameters for evaluation.
 //!
-//! A checkpoint is one safetensors file. `NAME` holds the parameters of leaf `NAME` as `[sets, width]`,
-//! `moment:AVERAGE:NAME` an average of the optimiser; the metadata says which run, program version and step it is, and
-//! carries the rest of the state (`state`, JSON). `best.safetensors` holds the leaves of one set as `[1, width]`.
+//! A checkpoint is one safetensors file. `NAME` holds the parameters of leaf `NAME` as `[sets, width]` for the sets that are
+//! still trained, `moment:AVERAGE:NAME` an average of the optimiser, `best:NAME` the best point of each set, and `set:NAME`
+//! numbers of each set as `[sets, 1]` in double precision: its number, counters and scores. The metadata says which run,
+//! program version and step it is, and carries the rest of the state (`state`, JSON), whose size does not depend on the number
+//! of sets beyond a hundred. `best.safetensors` holds the leaves of one set as `[1, width]`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::DType;
+use gradpool_strategy::ParameterTable;
 use gradpool_strategy::parameters::ParameterValues;
 
 use super::atomic;
@@ -18,8 +21,9 @@ use crate::error::TrainerError;
 use crate::tracker::Recorded;
 use crate::trainer::state::HostState;
 
-const FORMAT: &str = "gradpool 2";
+const FORMAT: &str = "gradpool 3";
 const MOMENT: &str = "moment:";
+const BEST_OF_SETS: &str = "best:";
 
 /// A complete training state, read from a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +31,8 @@ pub struct Checkpoint {
     pub(crate) path: PathBuf,
     pub(crate) precision: String,
     pub(crate) state: HostState,
-    pub(crate) parameters: Vec<ParameterValues>,
-    pub(crate) moments: BTreeMap<String, Vec<ParameterValues>>,
+    pub(crate) parameters: ParameterTable,
+    pub(crate) moments: BTreeMap<String, ParameterTable>,
 }
 
 impl Checkpoint {
@@ -49,17 +53,24 @@ impl Checkpoint {
             let (found, expected) = (found.to_owned(), identity.hash.clone());
             return Err(TrainerError::CheckpointOfAnotherRun { path: path.to_owned(), found, expected });
         }
-        let state: HostState = serde_json::from_str(field(&file, path, "state")?)
+        let mut state: HostState = serde_json::from_str(field(&file, path, "state")?)
             .map_err(|error| malformed(path, format!("its training state cannot be read ({error})")))?;
-        let parameters = file.sets("");
+        let disagree = || malformed(path, "its parts disagree on the number of parameter sets".to_owned());
+        let parameters = file.sets("").ok_or_else(disagree)?;
         let mut moments = BTreeMap::new();
         for name in file.tensors.keys().filter_map(|name| name.strip_prefix(MOMENT)?.split_once(SEPARATOR)) {
-            moments.entry(name.0.to_owned()).or_insert_with(|| file.sets(&format!("{MOMENT}{}{SEPARATOR}", name.0)));
+            let sets = file.sets(&format!("{MOMENT}{}{SEPARATOR}", name.0)).ok_or_else(disagree)?;
+            moments.entry(name.0.to_owned()).or_insert(sets);
         }
-        let sets = state.updates.len();
-        if parameters.len() != sets || state.tracker.sets() != sets || state.health.sets() != sets {
-            return Err(malformed(path, "its parts disagree on the number of parameter sets".to_owned()));
+        let best = file.sets(BEST_OF_SETS).ok_or_else(disagree)?;
+        let mut columns = file.columns();
+        let sets = parameters.sets();
+        if best.sets() != sets || columns.columns.values().any(|column| column.len() != sets) {
+            return Err(disagree());
         }
+        state
+            .restore(&mut columns, best)
+            .ok_or_else(|| malformed(path, "it lacks numbers of its parameter sets".to_owned()))?;
         Ok(Self {
             path: path.to_owned(),
             precision: field(&file, path, "precision")?.to_owned(),
@@ -74,14 +85,14 @@ impl Checkpoint {
         self.state.step
     }
 
-    /// Parameters of all sets at that step.
-    pub fn parameters(&self) -> &[ParameterValues] {
+    /// Parameters at that step of the sets that were still trained.
+    pub fn parameters(&self) -> &ParameterTable {
         &self.parameters
     }
 
     /// Writes the checkpoint; the file appears whole or not at all.
     pub(crate) fn save(&self, identity: &RunIdentity, dtype: DType) -> Result<(), TrainerError> {
-        let preferred = self.state.tracker.best().map_or(0, |best| best.set);
+        let preferred = self.state.preferred_place();
         let mut file = TensorFile { metadata: description(identity, self.state.step, preferred), ..Default::default() };
         let state = serde_json::to_string(&self.state)
             .map_err(|error| malformed(&self.path, format!("its training state cannot be written ({error})")))?;
@@ -89,6 +100,8 @@ impl Checkpoint {
         file.metadata.insert("precision".to_owned(), self.precision.clone());
         describe_leaves(&mut file, &self.parameters, &self.path)?;
         file.insert_sets("", &self.parameters);
+        file.insert_sets(BEST_OF_SETS, &self.state.tracker.points);
+        file.insert_columns(self.state.columns());
         for (name, sets) in &self.moments {
             file.insert_sets(&format!("{MOMENT}{name}{SEPARATOR}"), sets);
         }
@@ -102,7 +115,7 @@ pub struct LoadedParameters {
     /// All sets in the file: one for `best.safetensors`, every set for a checkpoint.
     pub sets: Vec<ParameterValues>,
     /// Index into `sets` of the one to evaluate if only one is wanted: for a checkpoint, the set that held the best
-    /// point so far.
+    /// point so far, or the best of those that were still trained.
     pub preferred_set: usize,
     /// Updates done.
     pub step: usize,
@@ -125,7 +138,7 @@ pub fn load_parameters(path: &Path) -> Result<LoadedParameters, TrainerError> {
         text.parse::<usize>().map_err(|_| malformed(&path, format!("its metadata `{key}` is `{text}`, not a number")))
     };
     let loaded = LoadedParameters {
-        sets: file.sets(""),
+        sets: file.sets("").map(|sets| sets.to_values()).unwrap_or_default(),
         preferred_set: number("preferred_set")?,
         step: number("step")?,
         run_hash: field(&file, &path, "run_hash")?.to_owned(),
@@ -146,9 +159,9 @@ pub(crate) fn save_best(
 ) -> Result<(), TrainerError> {
     let mut file = TensorFile { metadata: description(identity, best.step, 0), ..Default::default() };
     file.metadata.insert("set".to_owned(), best.set.to_string());
-    let sets = std::slice::from_ref(&best.parameters);
-    describe_leaves(&mut file, sets, path)?;
-    file.insert_sets("", sets);
+    let sets = ParameterTable::repeat(&best.parameters, 1);
+    describe_leaves(&mut file, &sets, path)?;
+    file.insert_sets("", &sets);
     atomic::replace(path, &file.encode(dtype))
 }
 
@@ -165,9 +178,8 @@ fn description(identity: &RunIdentity, step: usize, preferred_set: usize) -> BTr
 }
 
 /// Notes names and widths of the leaves, as JSON.
-fn describe_leaves(file: &mut TensorFile, sets: &[ParameterValues], path: &Path) -> Result<(), TrainerError> {
-    let widths: BTreeMap<&String, usize> =
-        sets.iter().take(1).flat_map(|set| set.leaves.iter().map(|(leaf, values)| (leaf, values.len()))).collect();
+fn describe_leaves(file: &mut TensorFile, sets: &ParameterTable, path: &Path) -> Result<(), TrainerError> {
+    let widths: BTreeMap<&String, usize> = sets.leaves().iter().map(|(leaf, values)| (leaf, values.width)).collect();
     if let Some(leaf) = widths.keys().find(|leaf| leaf.contains(SEPARATOR)) {
         return Err(malformed(path, format!("the parameter `{leaf}` has a `{SEPARATOR}` in its name")));
     }

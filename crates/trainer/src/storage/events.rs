@@ -2,6 +2,9 @@
 //!
 //! It holds no time of day, so that a run which was killed and resumed has the same log as one that was not. Non-finite
 //! numbers are `null`.
+//!
+//! Up to [`DETAILED_SETS`] sets an event has the numbers of every set. Of more it has a summary, so that a line stays short
+//! however many there are: quantiles, counts, and the best few.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
@@ -12,7 +15,10 @@ use serde_json::Value;
 
 use super::run::RunIdentity;
 use crate::error::TrainerError;
-use crate::observer::{EndReport, EvaluationReport, Observer, RestartReport, StartReport, StepReport};
+use crate::observer::{
+    DETAILED_SETS, EndReport, EvaluationReport, HalvingReport, Observer, Quantiles, RestartReport, StartReport,
+    StepReport,
+};
 
 /// Writes what it observes to a file.
 #[derive(Debug)]
@@ -37,6 +43,20 @@ struct Start<'a> {
     program_version: &'a str,
     #[serde(flatten)]
     report: &'a StartReport,
+}
+
+/// A [`StepReport`] of many sets.
+#[derive(Serialize)]
+struct StepSummary<'a> {
+    step: usize,
+    sets: usize,
+    starts: &'a [usize],
+    objective: Quantiles,
+    learning_rate: f64,
+    plateau_factor: Quantiles,
+    gradient_norm: Quantiles,
+    /// How many updates were left out.
+    skipped: usize,
 }
 
 impl EventLog {
@@ -97,7 +117,24 @@ impl Observer for EventLog {
     }
 
     fn on_step(&mut self, report: &StepReport) -> Result<(), TrainerError> {
-        self.write("step", report)
+        if report.objective.len() <= DETAILED_SETS {
+            return self.write("step", report);
+        }
+        let summary = StepSummary {
+            step: report.step,
+            sets: report.objective.len(),
+            starts: &report.starts,
+            objective: Quantiles::of(report.objective.iter().copied()),
+            learning_rate: report.learning_rate,
+            plateau_factor: Quantiles::of(report.plateau_factor.iter().copied()),
+            gradient_norm: Quantiles::of(report.gradient_norm.iter().copied()),
+            skipped: report.skipped.len(),
+        };
+        self.write("step", &summary)
+    }
+
+    fn on_halving(&mut self, report: &HalvingReport) -> Result<(), TrainerError> {
+        self.write("halving", report)
     }
 
     fn on_evaluation(&mut self, report: &EvaluationReport) -> Result<(), TrainerError> {

@@ -2,6 +2,7 @@
 
 mod atomic;
 pub mod checkpoint;
+pub(crate) mod columns;
 pub mod events;
 pub mod run;
 mod tensor_file;

@@ -7,63 +7,84 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::DType;
-use gradpool_strategy::parameters::ParameterValues;
+use gradpool_strategy::{LeafValues, ParameterTable};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 
+use super::columns::Columns;
 use crate::error::TrainerError;
 
-/// Tensors by name, each as one set of leaves per row, and metadata.
+/// Tensors by name, each with one row per set, and metadata.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct TensorFile {
     /// Text by key.
     pub metadata: BTreeMap<String, String>,
     /// Name to rows.
-    pub tensors: BTreeMap<String, Vec<Vec<f64>>>,
+    pub tensors: BTreeMap<String, LeafValues>,
 }
 
 /// Ends each part of a prefix. Leaves of a composite have a `.` in their names.
 pub const SEPARATOR: char = ':';
 
+/// Prefix of [`Columns`], which are stored as `f64` whatever the precision of the training.
+const COLUMN: &str = "set:";
+
 impl TensorFile {
     /// Adds every leaf of several sets as one tensor, its name preceded by `prefix`.
-    pub fn insert_sets(&mut self, prefix: &str, sets: &[ParameterValues]) {
-        for leaf in sets.first().into_iter().flat_map(|set| set.leaves.keys()) {
-            let rows = sets.iter().map(|set| set.leaves[leaf].clone()).collect();
-            self.tensors.insert(format!("{prefix}{leaf}"), rows);
+    pub fn insert_sets(&mut self, prefix: &str, sets: &ParameterTable) {
+        for (leaf, values) in sets.leaves() {
+            self.tensors.insert(format!("{prefix}{leaf}"), values.clone());
         }
     }
 
     /// The sets whose leaves were inserted with `prefix`; names holding a further [`SEPARATOR`] belong to another prefix.
-    pub fn sets(&self, prefix: &str) -> Vec<ParameterValues> {
-        let mut sets: Vec<ParameterValues> = Vec::new();
-        for (name, rows) in &self.tensors {
-            let Some(leaf) = name.strip_prefix(prefix).filter(|leaf| !leaf.contains(SEPARATOR)) else { continue };
-            sets.resize_with(rows.len().max(sets.len()), ParameterValues::default);
-            for (set, row) in sets.iter_mut().zip(rows) {
-                set.leaves.insert(leaf.to_owned(), row.clone());
-            }
+    /// `None` if their numbers of rows differ.
+    pub fn sets(&self, prefix: &str) -> Option<ParameterTable> {
+        let leaf = |(name, values): (&String, &LeafValues)| {
+            let leaf = name.strip_prefix(prefix).filter(|leaf| !leaf.contains(SEPARATOR))?;
+            Some((leaf.to_owned(), values.clone()))
+        };
+        let leaves: BTreeMap<String, LeafValues> = self.tensors.iter().filter_map(leaf).collect();
+        let rows = leaves.values().find(|leaf| leaf.width > 0).map_or(0, |leaf| leaf.values.len() / leaf.width);
+        ParameterTable::from_leaves(rows, leaves)
+    }
+
+    /// Adds one number per set under each name.
+    pub fn insert_columns(&mut self, columns: Columns) {
+        for (name, values) in columns.columns {
+            self.tensors.insert(format!("{COLUMN}{name}"), LeafValues { width: 1, values });
         }
-        sets
+    }
+
+    /// What [`TensorFile::insert_columns`] added.
+    pub fn columns(&self) -> Columns {
+        let column =
+            |(name, leaf): (&String, &LeafValues)| Some((name.strip_prefix(COLUMN)?.to_owned(), leaf.values.clone()));
+        Columns { columns: self.tensors.iter().filter_map(column).collect() }
     }
 
     /// The file's bytes; numbers are stored as `f32` if `dtype` says so, else as `f64`.
     pub fn encode(&self, dtype: DType) -> Vec<u8> {
-        let (label, width) = if dtype == DType::F32 { ("F32", 4) } else { ("F64", 8) };
         let mut header = Map::new();
         header.insert("__metadata__".to_owned(), json!(self.metadata));
-        let mut data = Vec::new();
-        for (name, rows) in &self.tensors {
-            let columns = rows.first().map_or(0, Vec::len);
-            let range = [data.len(), data.len() + rows.len() * columns * width];
-            for &value in rows.iter().flatten() {
-                if width == 4 {
-                    data.extend((value as f32).to_le_bytes());
-                } else {
-                    data.extend(value.to_le_bytes());
+        let mut data = Vec::with_capacity(self.tensors.values().map(|leaf| 8 * leaf.values.len()).sum());
+        // Wider numbers first, so that all are aligned.
+        let (exact, others): (Vec<_>, Vec<_>) =
+            self.tensors.iter().partition(|(name, _)| dtype != DType::F32 || name.starts_with(COLUMN));
+        for (label, tensors) in [("F64", exact), ("F32", others)] {
+            for (name, leaf) in tensors {
+                let start = data.len();
+                for &value in &leaf.values {
+                    if label == "F32" {
+                        data.extend((value as f32).to_le_bytes());
+                    } else {
+                        data.extend(value.to_le_bytes());
+                    }
                 }
+                let shape = [leaf.values.len() / leaf.width.max(1), leaf.width];
+                let range = [start, data.len()];
+                header.insert(name.clone(), json!({"dtype": label, "shape": shape, "data_offsets": range}));
             }
-            header.insert(name.clone(), json!({"dtype": label, "shape": [rows.len(), columns], "data_offsets": range}));
         }
         let mut text = Value::Object(header).to_string().into_bytes();
         text.resize(text.len().next_multiple_of(8), b' ');
@@ -82,7 +103,7 @@ impl TensorFile {
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
-            let &[rows, columns] = view.shape() else {
+            let &[_, columns] = view.shape() else {
                 return Err(malformed(format!("tensor `{name}` has shape {:?}; expected two axes", view.shape())));
             };
             let values: Vec<f64> = match view.dtype() {
@@ -90,8 +111,7 @@ impl TensorFile {
                 Dtype::F32 => words(view.data()).map(|word| f64::from(f32::from_le_bytes(word))).collect(),
                 other => return Err(malformed(format!("tensor `{name}` holds {other:?}; expected F64 or F32"))),
             };
-            let lines = (0..rows).map(|row| values[row * columns..(row + 1) * columns].to_vec()).collect();
-            tensors.insert(name.to_owned(), lines);
+            tensors.insert(name.to_owned(), LeafValues { width: columns, values });
         }
         Ok(Self { metadata, tensors })
     }
@@ -104,6 +124,8 @@ fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use gradpool_strategy::ParameterValues;
+
     use super::*;
 
     fn file() -> TensorFile {
@@ -111,8 +133,11 @@ mod tests {
         file.metadata.insert("run_hash".into(), "ab\"c".into());
         let set =
             |value: f64| ParameterValues::new([("trend.log_k", vec![value, 1.0 / 3.0]), ("shared", vec![-value])]);
-        file.insert_sets("", &[set(0.1), set(1e-310)]);
-        file.insert_sets("moment:first:", &[set(3.0), set(4.0)]);
+        file.insert_sets("", &ParameterTable::from_values(&[set(0.1), set(1e-310)]).unwrap());
+        file.insert_sets("moment:first:", &ParameterTable::from_values(&[set(3.0), set(4.0)]).unwrap());
+        let mut columns = Columns::default();
+        columns.put("best_score", [1.0 / 3.0, f64::MAX].into_iter());
+        file.insert_columns(columns);
         file
     }
 
@@ -121,15 +146,16 @@ mod tests {
         let bytes = file().encode(DType::F64);
         assert_eq!(TensorFile::decode(&bytes, Path::new("x")).unwrap(), file());
         assert_eq!(bytes, file().encode(DType::F64));
-        assert_eq!(file().sets("")[1].leaves["trend.log_k"], [1e-310, 1.0 / 3.0]);
-        assert_eq!(file().sets("moment:first:")[0].leaves["shared"], [-3.0]);
-        assert_eq!(file().sets("").len(), 2);
+        assert_eq!(file().sets("").unwrap().set(1).leaves["trend.log_k"], [1e-310, 1.0 / 3.0]);
+        assert_eq!(file().sets("moment:first:").unwrap().set(0).leaves["shared"], [-3.0]);
+        assert_eq!(file().sets("").unwrap().sets(), 2);
     }
 
     #[test]
     fn single_precision_is_stored_as_such() {
         let decoded = TensorFile::decode(&file().encode(DType::F32), Path::new("x")).unwrap();
-        assert_eq!(decoded.sets("")[0].leaves["trend.log_k"][1], f64::from((1.0_f64 / 3.0) as f32));
+        assert_eq!(decoded.sets("").unwrap().set(0).leaves["trend.log_k"][1], f64::from((1.0_f64 / 3.0) as f32));
+        assert_eq!(decoded.columns(), file().columns(), "but for the numbers of sets, which are no parameters");
     }
 
     #[test]

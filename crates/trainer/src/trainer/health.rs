@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::storage::columns::Columns;
+
 /// What to do with a set after a skipped update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remedy {
@@ -13,7 +15,7 @@ pub(crate) enum Remedy {
     FreshDraw,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct SetHealth {
     consecutive: usize,
     skipped: usize,
@@ -24,18 +26,47 @@ struct SetHealth {
 
 /// How often each set went non-finite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
 pub(crate) struct Health {
+    /// In the columns of a checkpoint.
+    #[serde(skip)]
     sets: Vec<SetHealth>,
+    /// Skipped updates of sets that were dropped.
+    dropped_skipped: usize,
+    /// Restarts of sets that were dropped.
+    dropped_restarts: usize,
 }
 
 impl Health {
     pub fn new(sets: usize) -> Self {
-        Self { sets: vec![SetHealth::default(); sets] }
+        Self { sets: vec![SetHealth::default(); sets], dropped_skipped: 0, dropped_restarts: 0 }
     }
 
-    pub fn sets(&self) -> usize {
-        self.sets.len()
+    /// The sets at rising places; of the others only the sums are kept.
+    pub fn keep(&mut self, places: &[usize]) {
+        let (skipped, restarts) = (self.skipped_in_all(), self.restarts_in_all());
+        self.sets = places.iter().map(|&place| self.sets[place].clone()).collect();
+        self.dropped_skipped = skipped - self.all_skipped().iter().sum::<usize>();
+        self.dropped_restarts = restarts - self.all_restarts().iter().sum::<usize>();
+    }
+
+    pub fn columns(&self, columns: &mut Columns) {
+        columns.put("consecutive", self.sets.iter().map(|set| set.consecutive as f64));
+        columns.put("skipped", self.sets.iter().map(|set| set.skipped as f64));
+        columns.put("restarts", self.sets.iter().map(|set| set.restarts as f64));
+        columns.put("restarted_in_vain", self.sets.iter().map(|set| f64::from(u8::from(set.restarted_in_vain))));
+    }
+
+    pub fn restore(&mut self, columns: &mut Columns) -> Option<()> {
+        let (consecutive, skipped) = (columns.take_counts("consecutive")?, columns.take_counts("skipped")?);
+        let (restarts, in_vain) = (columns.take_counts("restarts")?, columns.take_counts("restarted_in_vain")?);
+        let set = |(((consecutive, skipped), restarts), in_vain): (((usize, usize), usize), usize)| SetHealth {
+            consecutive,
+            skipped,
+            restarts,
+            restarted_in_vain: in_vain > 0,
+        };
+        self.sets = consecutive.into_iter().zip(skipped).zip(restarts).zip(in_vain).map(set).collect();
+        Some(())
     }
 
     /// An update of the set succeeded.
@@ -66,6 +97,16 @@ impl Health {
 
     pub fn consecutive(&self, set: usize) -> usize {
         self.sets[set].consecutive
+    }
+
+    /// Skipped updates of all sets, dropped ones included.
+    pub fn skipped_in_all(&self) -> usize {
+        self.dropped_skipped + self.all_skipped().iter().sum::<usize>()
+    }
+
+    /// Restarts of all sets, dropped ones included.
+    pub fn restarts_in_all(&self) -> usize {
+        self.dropped_restarts + self.all_restarts().iter().sum::<usize>()
     }
 
     pub fn all_skipped(&self) -> Vec<usize> {

@@ -1,6 +1,7 @@
 //! The training loop.
 
 mod health;
+mod population;
 mod result;
 pub(crate) mod state;
 mod step;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::tensor::{DType, Device};
+use gradpool_strategy::ParameterTable;
 use gradpool_strategy::parameters::ParameterValues;
 
 pub use result::{Best, EvaluationSummary, TrainResult};
@@ -18,8 +20,9 @@ use state::State;
 
 use crate::error::TrainerError;
 use crate::initialisation::Spread;
+use crate::memory::{MemoryPlan, default_budget};
 use crate::objective::Objective;
-use crate::observer::{BestReport, EndReport, EvaluationReport, Observer, StartReport};
+use crate::observer::{EndReport, Observer, StartReport};
 use crate::optimiser::{Ascent, Optimiser, from_settings};
 use crate::sampling::{Explicit, Sampler, SamplingRange, Stratified, Uniform};
 use crate::settings::{SamplerKind, TrainSettings};
@@ -43,6 +46,9 @@ pub struct Trainer<'a> {
     seed: u64,
     run: Option<&'a RunFolder>,
     interrupt: Option<Arc<AtomicBool>>,
+    memory_budget: u64,
+    /// Made when the training begins.
+    plan: Option<MemoryPlan>,
 }
 
 /// Everybody who is told.
@@ -81,6 +87,8 @@ impl<'a> Trainer<'a> {
             seed,
             run: None,
             interrupt: None,
+            memory_budget: default_budget(),
+            plan: None,
         })
     }
 
@@ -88,6 +96,13 @@ impl<'a> Trainer<'a> {
     #[must_use]
     pub fn with_run(mut self, run: &'a RunFolder) -> Self {
         self.run = Some(run);
+        self
+    }
+
+    /// Uses at most so many bytes, by estimate, instead of [`default_budget`]. Changes no result.
+    #[must_use]
+    pub fn with_memory_budget(mut self, bytes: u64) -> Self {
+        self.memory_budget = bytes;
         self
     }
 
@@ -128,6 +143,18 @@ impl<'a> Trainer<'a> {
         initial: &[ParameterValues],
         observers: &mut [&mut dyn Observer],
     ) -> Result<TrainResult, TrainerError> {
+        self.train_population(ParameterTable::from_values(initial)?, observers)
+    }
+
+    /// The same from starting points in one table.
+    ///
+    /// # Errors
+    /// As [`Trainer::train`].
+    pub fn train_population(
+        self,
+        initial: ParameterTable,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<TrainResult, TrainerError> {
         let state = State::start(initial, self.settings, &self.ascent, &self.device, self.dtype)?;
         let log = self.run.map(|run| run.event_log(None)).transpose()?;
         self.run_from(state, None, log, observers)
@@ -161,6 +188,7 @@ impl<'a> Trainer<'a> {
         observers: &mut [&mut dyn Observer],
     ) -> Result<TrainResult, TrainerError> {
         let started = Instant::now();
+        self.plan = self.memory_plan(state.parameters.leaves.values().map(|leaf| leaf.dims()[1]).sum())?;
         let mut audience: Audience =
             observers.iter_mut().map(|observer| &mut **observer as &mut dyn Observer).collect();
         audience.extend(log.as_mut().map(|log| log as &mut dyn Observer));
@@ -175,8 +203,14 @@ impl<'a> Trainer<'a> {
             }
             self.update(&mut state, &mut audience)?;
             let step = state.host.step;
-            if step.is_multiple_of(self.settings.evaluation_interval()) || step == self.settings.iterations {
-                self.evaluate(&mut state, &mut audience)?;
+            let halving = self.settings.halving.as_ref();
+            let halving = halving.filter(|halving| halving.is_due(step, self.settings.iterations));
+            let evaluated = step.is_multiple_of(self.settings.evaluation_interval());
+            if evaluated || step == self.settings.iterations || halving.is_some() {
+                let scores = self.evaluate(&mut state, &mut audience)?;
+                if let Some(halving) = halving {
+                    population::halve(&mut state, halving, &scores, &mut audience)?;
+                }
             }
             if step.is_multiple_of(self.settings.checkpoint_interval()) {
                 self.save(&state, &mut audience)?;
@@ -188,7 +222,8 @@ impl<'a> Trainer<'a> {
         }
         let report = EndReport { step: state.host.step, termination: termination.clone() };
         tell(&mut audience, |observer| observer.on_end(&report))?;
-        Ok(TrainResult::new(&state, &self.settings.objective, termination, started.elapsed().as_secs_f64()))
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(TrainResult::new(&state, &self.settings.objective, termination, self.plan, seconds))
     }
 
     /// Why the training is over, if it is. Being finished comes before being interrupted.
@@ -197,29 +232,6 @@ impl<'a> Trainer<'a> {
         let done = (state.host.step >= self.settings.iterations).then_some(TerminationReason::Iterations);
         let interrupted = self.interrupt.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
         verdict.or(done).or(interrupted.then_some(TerminationReason::Interrupted))
-    }
-
-    fn evaluate(&mut self, state: &mut State, audience: &mut Audience) -> Result<(), TrainerError> {
-        let step = state.host.step;
-        let sets =
-            self.objective.evaluate(&state.parameters).map_err(|source| TrainerError::Objective { step, source })?;
-        if sets.len() != state.parameters.sets() {
-            return Err(TrainerError::ObjectiveShape {
-                found: format!("{} evaluations", sets.len()),
-                expected: format!("{}, one per parameter set", state.parameters.sets()),
-            });
-        }
-        for rule in &mut self.stopping {
-            rule.observe(step, &sets)?;
-        }
-        let improvement = state.take_in(&sets)?;
-        if let (Some(run), Some(best), true) = (self.run, state.host.tracker.best(), improvement.overall) {
-            save_best(&run.best_path(), best, run.identity(), self.dtype)?;
-        }
-        let best = state.host.tracker.best();
-        let best = best.map(|best| BestReport { step: best.step, set: best.set, score: best.score });
-        let report = EvaluationReport { step, sets, best, improved: improvement.overall };
-        tell(audience, |observer| observer.on_evaluation(&report))
     }
 
     fn save(&self, state: &State, audience: &mut Audience) -> Result<(), TrainerError> {
@@ -242,6 +254,7 @@ impl<'a> Trainer<'a> {
             trained,
             frozen,
             seed: self.seed,
+            memory: self.plan,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What a training gives back.
 
+use gradpool_strategy::ParameterTable;
 use gradpool_strategy::parameters::ParameterValues;
 use serde::{Deserialize, Serialize};
 
 use super::state::State;
+use crate::memory::MemoryPlan;
 use crate::objective::SetEvaluation;
+use crate::observer::{DETAILED_SETS, Quantiles};
 use crate::stopping::TerminationReason;
 use crate::tracker::Split;
 
@@ -32,8 +35,22 @@ pub struct Best {
 pub struct EvaluationSummary {
     /// Updates done.
     pub step: usize,
-    /// Selection metric of each set; `None` where it is not finite.
+    /// Selection metric of each set that was still trained, `None` where it is not finite; empty for more than
+    /// [`DETAILED_SETS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<Option<f64>>,
+    /// The distribution of more scores than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantiles: Option<Quantiles>,
+}
+
+impl EvaluationSummary {
+    pub(super) fn new(step: usize, scores: &[Option<f64>]) -> Self {
+        if scores.len() <= DETAILED_SETS {
+            return Self { step, scores: scores.to_vec(), quantiles: None };
+        }
+        Self { step, scores: Vec::new(), quantiles: Some(Quantiles::of(scores.iter().copied().flatten())) }
+    }
 }
 
 /// The outcome of a training. Equal for equal trainings except for `seconds`.
@@ -43,14 +60,22 @@ pub struct TrainResult {
     pub best: Option<Best>,
     /// Its parameters.
     pub best_parameters: Option<ParameterValues>,
-    /// Parameters of all sets at the end; always finite.
-    pub final_parameters: Vec<ParameterValues>,
+    /// Numbers of the sets that were trained to the end, rising; all of them without halving.
+    pub sets: Vec<usize>,
+    /// Their parameters; always finite.
+    pub final_parameters: ParameterTable,
     /// All evaluations in short.
     pub history: Vec<EvaluationSummary>,
-    /// Restarts per set.
+    /// Restarts per set that was trained to the end.
     pub restarts: Vec<usize>,
-    /// Skipped updates per set.
+    /// Skipped updates per such set.
     pub skipped: Vec<usize>,
+    /// Restarts of all sets, dropped ones included.
+    pub restarts_in_all: usize,
+    /// Skipped updates of all sets, dropped ones included.
+    pub skipped_in_all: usize,
+    /// How the training fitted into the memory, if the objective can say.
+    pub memory: Option<MemoryPlan>,
     /// Why the training ended.
     pub termination: TerminationReason,
     /// Updates done.
@@ -60,7 +85,13 @@ pub struct TrainResult {
 }
 
 impl TrainResult {
-    pub(super) fn new(state: &State, objective: &str, termination: TerminationReason, seconds: f64) -> Self {
+    pub(super) fn new(
+        state: &State,
+        objective: &str,
+        termination: TerminationReason,
+        memory: Option<MemoryPlan>,
+        seconds: f64,
+    ) -> Self {
         let tracker = &state.host.tracker;
         let best = tracker.best().map(|best| Best {
             step: best.step,
@@ -74,10 +105,14 @@ impl TrainResult {
         Self {
             best,
             best_parameters: tracker.best().map(|best| best.parameters.clone()),
-            final_parameters: state.parameters.to_values(),
+            sets: state.host.numbers(0..state.parameters.sets()),
+            final_parameters: ParameterTable::from_sets(&state.parameters),
             history: state.host.history.clone(),
             restarts: state.host.health.all_restarts(),
             skipped: state.host.health.all_skipped(),
+            restarts_in_all: state.host.health.restarts_in_all(),
+            skipped_in_all: state.host.health.skipped_in_all(),
+            memory,
             termination,
             steps_done: state.host.step,
             seconds,

@@ -1,8 +1,10 @@
 //! Everything that changes during a training, and its way into a checkpoint and back.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use burn::tensor::{DType, Device};
+use gradpool_strategy::ParameterTable;
 use gradpool_strategy::parameters::{ParameterSets, ParameterValues};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,21 +12,28 @@ use serde_json::Value;
 use super::health::Health;
 use super::result::EvaluationSummary;
 use crate::error::TrainerError;
-use crate::objective::SetEvaluation;
 use crate::optimiser::{Ascent, Moments};
 use crate::plateau::Plateau;
 use crate::settings::TrainSettings;
 use crate::stopping::StoppingRule;
 use crate::storage::checkpoint::Checkpoint;
-use crate::tracker::{Criterion, Improvement, Tracker};
+use crate::storage::columns::Columns;
+use crate::tracker::{Criterion, Tracker};
 
 /// The part of the state that is not tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct HostState {
     /// Updates done.
     pub step: usize,
+    /// Sets at the start.
+    pub parameter_sets: usize,
     pub optimiser: String,
-    /// Updates that went into the optimiser's averages, per set.
+    /// Numbers of the sets that are still trained, rising; empty while all are. This and other numbers of each set are in
+    /// the columns of a checkpoint.
+    #[serde(skip)]
+    pub alive: Vec<usize>,
+    /// Updates that went into the optimiser's averages, per set; filled when a checkpoint is made or read.
+    #[serde(skip)]
     pub updates: Vec<u64>,
     pub plateau: Option<Plateau>,
     pub tracker: Tracker,
@@ -38,6 +47,52 @@ pub(crate) struct HostState {
     pub origin: ParameterValues,
 }
 
+impl HostState {
+    /// The number of the set at a place.
+    pub fn number(&self, place: usize) -> usize {
+        self.alive.get(place).copied().unwrap_or(place)
+    }
+
+    /// The numbers of the sets at some places.
+    pub fn numbers(&self, places: Range<usize>) -> Vec<usize> {
+        places.map(|place| self.number(place)).collect()
+    }
+
+    /// Place of the set to look at if only one is wanted.
+    pub fn preferred_place(&self) -> usize {
+        let best = self.tracker.best().map_or(0, |best| best.set);
+        let place = if self.alive.is_empty() { Some(best) } else { self.alive.binary_search(&best).ok() };
+        place.or_else(|| self.tracker.best_place()).unwrap_or(0)
+    }
+
+    /// What there is of each set.
+    pub fn columns(&self) -> Columns {
+        let mut columns = Columns::default();
+        columns.put("number", self.numbers(0..self.updates.len()).into_iter().map(|number| number as f64));
+        columns.put("updates", self.updates.iter().map(|&updates| updates as f64));
+        self.health.columns(&mut columns);
+        self.tracker.columns(&mut columns);
+        if let Some(plateau) = &self.plateau {
+            plateau.columns(&mut columns);
+        }
+        columns
+    }
+
+    /// Takes in what a checkpoint has of each set; `None` if it lacks something.
+    pub fn restore(&mut self, columns: &mut Columns, best: ParameterTable) -> Option<()> {
+        let numbers = columns.take_counts("number")?;
+        let all = numbers.iter().copied().eq(0..self.parameter_sets);
+        self.alive = if all { Vec::new() } else { numbers };
+        self.updates = columns.take_counts("updates")?.into_iter().map(|updates| updates as u64).collect();
+        self.health.restore(columns)?;
+        self.tracker.restore(columns, best)?;
+        if let Some(plateau) = &mut self.plateau {
+            plateau.restore(columns)?;
+        }
+        Some(())
+    }
+}
+
 /// The whole state. Parameters are finite at all times.
 pub(crate) struct State {
     pub host: HostState,
@@ -47,23 +102,21 @@ pub(crate) struct State {
 
 impl State {
     pub fn start(
-        initial: &[ParameterValues],
+        initial: ParameterTable,
         settings: &TrainSettings,
         ascent: &Ascent,
         device: &Device,
         dtype: DType,
     ) -> Result<Self, TrainerError> {
-        for (set, values) in initial.iter().enumerate() {
-            if let Some((leaf, position, value)) = values.first_non_finite() {
-                return Err(TrainerError::StartNotFinite { set, leaf: leaf.to_owned(), position, value });
-            }
+        if let Some((set, leaf, position, value)) = initial.first_non_finite() {
+            return Err(TrainerError::StartNotFinite { set, leaf: leaf.to_owned(), position, value });
         }
-        let parameters = ParameterSets::from_values(initial, device, dtype)?;
-        let sets = initial.len();
+        let sets = initial.sets();
         if sets != settings.parameter_sets {
             let valid = format!("{sets} starting points were given; the numbers must agree");
             return Err(TrainerError::setting("train.parameter_sets", settings.parameter_sets, &valid));
         }
+        let parameters = initial.on(device, dtype);
         if ascent.trained(&parameters).leaves.is_empty() {
             return Err(TrainerError::ObjectiveShape {
                 found: "only frozen leaves".to_owned(),
@@ -81,14 +134,16 @@ impl State {
         let host = HostState {
             step: 0,
             optimiser: ascent.optimiser().name().to_owned(),
-            updates: moments.updates.clone(),
+            parameter_sets: sets,
+            alive: Vec::new(),
+            updates: Vec::new(),
             plateau,
-            tracker: Tracker::new(criterion, sets),
+            origin: initial.set(0),
+            tracker: Tracker::new(criterion, initial),
             stopping: Vec::new(),
             health: Health::new(sets),
             history: Vec::new(),
             evaluated_at: None,
-            origin: initial[0].clone(),
         };
         Ok(Self { host, parameters, moments })
     }
@@ -110,14 +165,13 @@ impl State {
         same("optimiser", &checkpoint.state.optimiser, ascent.optimiser().name())?;
         same(
             "number of parameter sets",
-            &checkpoint.parameters.len().to_string(),
+            &checkpoint.state.parameter_sets.to_string(),
             &settings.parameter_sets.to_string(),
         )?;
-        let parameters = ParameterSets::from_values(&checkpoint.parameters, device, dtype)?;
+        let parameters = checkpoint.parameters.on(device, dtype);
         let mut moments = ascent.initial_moments(&parameters);
         for (name, zeros) in &mut moments.tensors {
-            let sets = checkpoint.moments.get(name).map(Vec::as_slice).unwrap_or_default();
-            let stored = ParameterSets::from_values(sets, device, dtype).ok();
+            let stored = checkpoint.moments.get(name).map(|sets| sets.on(device, dtype));
             let shapes = |sets: &ParameterSets| -> Vec<(String, [usize; 2])> {
                 sets.leaves.iter().map(|(leaf, tensor)| (leaf.clone(), tensor.dims())).collect()
             };
@@ -139,26 +193,43 @@ impl State {
             path,
             precision: precision(dtype).to_owned(),
             state,
-            parameters: self.parameters.to_values(),
-            moments: self.moments.tensors.iter().map(|(name, sets)| (name.clone(), sets.to_values())).collect(),
+            parameters: ParameterTable::from_sets(&self.parameters),
+            moments: self
+                .moments
+                .tensors
+                .iter()
+                .map(|(name, sets)| (name.clone(), ParameterTable::from_sets(sets)))
+                .collect(),
         }
     }
 
-    /// Takes in an evaluation: tracker, history, plateau.
-    pub fn take_in(&mut self, sets: &[SetEvaluation]) -> Result<Improvement, TrainerError> {
+    /// Takes in an evaluation of all sets: history and plateau.
+    pub fn take_in(&mut self, scores: &[Option<f64>], improved: &[bool]) {
         let host = &mut self.host;
-        let improvement = host.tracker.observe(host.step, sets, &self.parameters.to_values())?;
-        let criterion = host.tracker.criterion();
-        let scores = sets.iter().map(|set| criterion.score(set)).collect::<Result<_, _>>()?;
-        host.history.push(EvaluationSummary { step: host.step, scores });
+        host.history.push(EvaluationSummary::new(host.step, scores));
         if let Some(plateau) = &mut host.plateau {
             let steps = host.step - host.evaluated_at.unwrap_or(0);
-            for (set, &improved) in improvement.sets.iter().enumerate() {
-                plateau.observe_metric(set, improved, steps);
+            for (place, &improved) in improved.iter().enumerate() {
+                plateau.observe_metric(place, improved, steps);
             }
         }
         host.evaluated_at = Some(host.step);
-        Ok(improvement)
+    }
+
+    /// The sets at rising places, the others dropped.
+    pub fn keep(&mut self, places: &[usize]) {
+        self.parameters = self.parameters.select(places);
+        for moment in self.moments.tensors.values_mut() {
+            *moment = moment.select(places);
+        }
+        self.moments.updates = places.iter().map(|&place| self.moments.updates[place]).collect();
+        let host = &mut self.host;
+        host.alive = places.iter().map(|&place| host.number(place)).collect();
+        host.tracker.keep(places);
+        host.health.keep(places);
+        if let Some(plateau) = &mut host.plateau {
+            plateau.keep(places);
+        }
     }
 }
 

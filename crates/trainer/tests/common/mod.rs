@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{DType, Device};
 use gradpool_strategy::parameters::{ParameterSets, ParameterValues};
-use gradpool_trainer::observer::{EvaluationReport, RestartReport, StepReport};
+use gradpool_trainer::observer::{EvaluationReport, HalvingReport, RestartReport, StepReport};
 use gradpool_trainer::{
     Metrics, Objective, ObjectiveError, Observer, RunIdentity, SamplingRange, SetEvaluation, TrainSettings,
     TrainerError, ValueAndGradient,
@@ -140,6 +140,7 @@ pub struct Witness {
     pub steps: Vec<StepReport>,
     pub evaluations: Vec<EvaluationReport>,
     pub restarts: Vec<RestartReport>,
+    pub halvings: Vec<HalvingReport>,
     pub checkpoints: Vec<usize>,
     pub fail_after: Option<usize>,
     pub interrupt_after: Option<(usize, Arc<AtomicBool>)>,
@@ -166,6 +167,11 @@ impl Observer for Witness {
 
     fn on_restart(&mut self, report: &RestartReport) -> Result<(), TrainerError> {
         self.restarts.push(report.clone());
+        Ok(())
+    }
+
+    fn on_halving(&mut self, report: &HalvingReport) -> Result<(), TrainerError> {
+        self.halvings.push(report.clone());
         Ok(())
     }
 

@@ -7,7 +7,9 @@ pub mod report;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gradpool_trainer::{RunFolder, RunIdentity, TerminationReason, TrainResult, TrainSettings, Trainer, TrainerError};
+use gradpool_trainer::{
+    MemoryPlan, RunFolder, RunIdentity, TerminationReason, TrainResult, TrainSettings, Trainer, TrainerError,
+};
 
 use crate::arguments::CommonOptions;
 use crate::commands::load_config;
@@ -20,6 +22,8 @@ use crate::setup::{Setup, train_settings};
 use crate::{EXIT_DONE, EXIT_INTERRUPTED};
 use progress::Progress;
 use report::TrainReport;
+
+const MEGABYTE: u64 = 1_000_000;
 
 /// Arguments of `gradpool train`.
 #[derive(Debug, Args)]
@@ -63,8 +67,13 @@ pub fn run(arguments: TrainArguments, common: &CommonOptions, output: &mut Outpu
     let settings = train_settings(&config)?;
     let seed = config.runtime.seed;
     let range = setup.sampling_range(&config)?;
-    let trainer = Trainer::new(&setup.experiment, &settings, range, &setup.device, setup.dtype, seed)?;
-    let initial = setup.starting_sets(&config, &settings, seed)?;
+    let mut trainer = Trainer::new(&setup.experiment, &settings, range, &setup.device, setup.dtype, seed)?;
+    if let Some(megabytes) = config.runtime.memory_mb {
+        trainer = trainer.with_memory_budget(megabytes as u64 * MEGABYTE);
+    }
+    let width = setup.initial_values(&config)?.first().map_or(0, |values| values.leaves.values().map(Vec::len).sum());
+    let plan = trainer.memory_plan(width)?;
+    let initial = if resumed.is_none() { Some(setup.starting_sets(&config, &settings, seed)?) } else { None };
     say_periods(&setup, &config, output);
     warn_of_start(&setup, &config, output);
 
@@ -84,11 +93,14 @@ pub fn run(arguments: TrainArguments, common: &CommonOptions, output: &mut Outpu
     let flag = interrupt::flag(output);
     let trainer = trainer.with_run(&run).with_interrupt(flag);
     say_start(&settings, &run, checkpoint.as_ref().map(gradpool_trainer::Checkpoint::step), output);
+    if let Some(plan) = &plan {
+        output.say(memory_line(plan));
+    }
     let result = {
         let mut progress = Progress::new(output, &settings.objective);
-        match &checkpoint {
-            Some(checkpoint) => trainer.resume(checkpoint, &mut [&mut progress])?,
-            None => trainer.train(&initial, &mut [&mut progress])?,
+        match (&checkpoint, initial) {
+            (Some(checkpoint), _) => trainer.resume(checkpoint, &mut [&mut progress])?,
+            (None, initial) => trainer.train_population(initial.unwrap_or_default(), &mut [&mut progress])?,
         }
     };
     if result.termination == TerminationReason::Interrupted {
@@ -115,6 +127,22 @@ fn say_start(settings: &TrainSettings, run: &RunFolder, resumed_from: Option<usi
         if sets == 1 { "set" } else { "sets" },
         settings.objective
     ));
+}
+
+/// `memory: 0.036 MB a window and set, 0.575 MB a set, 112 sets at once in 9 micro-batches; 66 of 11700 MB`.
+fn memory_line(plan: &MemoryPlan) -> String {
+    let megabytes = |bytes: u64| bytes as f64 / MEGABYTE as f64;
+    let batches =
+        if plan.micro_batches == 1 { "one batch".to_owned() } else { format!("{} micro-batches", plan.micro_batches) };
+    format!(
+        "memory: {:.3} MB a window and set, {:.3} MB a set, {} {} at once in {batches}; {:.0} of {:.0} MB",
+        megabytes(plan.bytes_per_path),
+        megabytes(plan.bytes_per_set),
+        plan.sets_at_once,
+        if plan.sets_at_once == 1 { "set" } else { "sets" },
+        megabytes(plan.bytes_in_all()).ceil(),
+        megabytes(plan.budget)
+    )
 }
 
 /// Judges the result, which no part of the training has seen the test period for, and prints it.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gradpool_trainer::observer::{BestReport, EvaluationReport, RestartReport, StartReport, StepReport};
+use gradpool_trainer::observer::{BestReport, EvaluationReport, HalvingReport, RestartReport, StartReport, StepReport};
 use gradpool_trainer::{Observer, TrainerError};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -23,6 +23,8 @@ pub struct Progress<'o, 'w> {
     best: Option<BestReport>,
     /// Objective over the validation period of the set that holds the best point.
     validation: Option<f64>,
+    /// Sets at the start.
+    sets: usize,
 }
 
 impl<'o, 'w> Progress<'o, 'w> {
@@ -39,6 +41,7 @@ impl<'o, 'w> Progress<'o, 'w> {
             last_line: now,
             best: None,
             validation: None,
+            sets: 0,
         }
     }
 
@@ -52,7 +55,10 @@ impl<'o, 'w> Progress<'o, 'w> {
         let factor = report.plateau_factor.iter().copied().fold(f64::NAN, f64::max);
         let learning_rate = report.learning_rate * if factor.is_finite() { factor } else { 1.0 };
         let learning_rate = format!("learning rate {learning_rate:.3e}");
-        let parts = [Some(format!("objective {}", number(objective))), best, validation, Some(learning_rate)];
+        let alive = report.objective.len();
+        let alive = (alive < self.sets).then(|| format!("{} sets, {alive} alive", self.sets));
+        let objective = format!("objective {}", number(objective));
+        let parts = [alive, Some(objective), best, validation, Some(learning_rate)];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
@@ -68,6 +74,7 @@ impl<'o, 'w> Progress<'o, 'w> {
 impl Observer for Progress<'_, '_> {
     fn on_start(&mut self, report: &StartReport) -> Result<(), TrainerError> {
         self.iterations = report.iterations;
+        self.sets = report.parameter_sets;
         self.started = (report.step, Instant::now());
         self.last_line = Instant::now();
         if self.output.progress && self.output.interactive {
@@ -97,11 +104,18 @@ impl Observer for Progress<'_, '_> {
 
     fn on_evaluation(&mut self, report: &EvaluationReport) -> Result<(), TrainerError> {
         if report.improved {
-            let of_best = report.best.as_ref().and_then(|best| report.sets.get(best.set));
-            let validation = of_best.and_then(|set| set.validation.as_ref());
+            let validation = report.best_evaluation.as_ref().and_then(|best| best.validation.as_ref());
             self.validation = validation.and_then(|metrics| metrics.get(&self.objective).copied().flatten());
         }
         self.best.clone_from(&report.best);
+        Ok(())
+    }
+
+    fn on_halving(&mut self, report: &HalvingReport) -> Result<(), TrainerError> {
+        let HalvingReport { step, before, kept, .. } = report;
+        let scores = format!("{} or more", number(report.lowest_kept));
+        let text = format!("step {step}: {kept} of {before} sets go on, with a score of {scores}");
+        self.beside_bar(|output| output.say(text));
         Ok(())
     }
 
@@ -135,6 +149,7 @@ mod tests {
     fn step(step: usize) -> StepReport {
         StepReport {
             step,
+            alive: Vec::new(),
             starts: vec![60],
             objective: vec![0.25, f64::NAN],
             learning_rate: 0.05,
@@ -159,12 +174,22 @@ mod tests {
             trained: Vec::new(),
             frozen: Vec::new(),
             seed: 0,
+            memory: None,
         };
         lines.on_start(&start).unwrap();
         let validation = Some([("sharpe".to_owned(), Some(0.5))].into());
         let best = Some(BestReport { step: 0, set: 0, score: 0.5 });
-        let sets = vec![SetEvaluation { validation, ..SetEvaluation::default() }];
-        lines.on_evaluation(&EvaluationReport { step: 0, sets, best, improved: true }).unwrap();
+        let best_evaluation = Some(SetEvaluation { validation, ..SetEvaluation::default() });
+        let report = EvaluationReport {
+            step: 0,
+            alive: Vec::new(),
+            sets: Vec::new(),
+            population: None,
+            best,
+            improved: true,
+            best_evaluation,
+        };
+        lines.on_evaluation(&report).unwrap();
         lines.on_step(&step(10)).unwrap();
         let restart = RestartReport {
             step: 3,
@@ -187,5 +212,26 @@ mod tests {
         assert_eq!(said(true), format!("{step}{restart}"));
         // Restarts are no progress: they are said in any case.
         assert_eq!(said(false), restart);
+    }
+    #[test]
+    fn dropped_sets_are_said_once_and_counted_from_then_on() {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut output = Output::new(&mut stdout, &mut stderr, false);
+        let mut lines = Progress::new(&mut output, "sharpe");
+        (lines.between_lines, lines.sets, lines.iterations) = (Duration::ZERO, 1000, 10);
+        let halving = HalvingReport {
+            step: 5,
+            before: 1000,
+            kept: 2,
+            lowest_kept: Some(0.25),
+            highest_dropped: None,
+            alive: vec![3, 8],
+        };
+        lines.on_halving(&halving).unwrap();
+        lines.on_step(&step(10)).unwrap();
+        drop(lines);
+        let said = String::from_utf8(stderr).unwrap();
+        assert!(said.starts_with("step 5: 2 of 1000 sets go on, with a score of 0.2500 or more\n"), "{said}");
+        assert!(said.contains("step 10/10: 1000 sets, 2 alive, objective 0.2500"), "{said}");
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use gradpool_metrics::{Metric, MetricValue};
 use gradpool_strategy::{ParameterSets, ParameterValues};
-use gradpool_trainer::{Deposit, RunFolder, TerminationReason, TrainResult};
+use gradpool_trainer::observer::DETAILED_SETS;
+use gradpool_trainer::{Deposit, MemoryPlan, RunFolder, TerminationReason, TrainResult};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -60,9 +61,22 @@ pub struct TrainReport {
     periods: ByPeriod<NamedPeriod>,
     non_finite: Vec<String>,
     reasons: ByPeriod<BTreeMap<&'static str, String>>,
+    /// Sets at the start and at the end.
+    parameter_sets: usize,
+    alive_sets: usize,
+    /// Numbers of those at the end, up to a hundred, if some were dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<Vec<usize>>,
+    /// How the training fitted into the memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<MemoryPlan>,
     restarts: usize,
-    restarts_of_sets: Vec<usize>,
-    skipped_updates_of_sets: Vec<usize>,
+    skipped_updates: usize,
+    /// Of the sets at the end, up to a hundred.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restarts_of_sets: Option<Vec<usize>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped_updates_of_sets: Option<Vec<usize>>,
     termination: TerminationReason,
     steps_done: usize,
     note: String,
@@ -93,6 +107,7 @@ impl TrainReport {
     ) -> anyhow::Result<Option<Self>> {
         let Some((best, values)) = result.best.as_ref().zip(result.best_parameters.as_ref()) else { return Ok(None) };
         let judged = judge(setup, config, values)?;
+        let detailed = result.sets.len() <= DETAILED_SETS;
         let reasons = |values: &[MetricValue]| -> BTreeMap<&'static str, String> {
             let reasons = gradpool_metrics::reasons(values);
             reasons.into_iter().map(|(name, reason)| (name, reason.to_owned())).collect()
@@ -119,9 +134,14 @@ impl TrainReport {
             periods: by_period(&judged, |judged| judged.period.clone()),
             non_finite: judged.iter().flat_map(JudgedPeriod::non_finite).collect(),
             reasons: by_period(&judged, |judged| reasons(&judged.pool)),
-            restarts: result.restarts.iter().sum(),
-            restarts_of_sets: result.restarts.clone(),
-            skipped_updates_of_sets: result.skipped.clone(),
+            parameter_sets: config.train.parameter_sets,
+            alive_sets: result.sets.len(),
+            alive: detailed.then(|| result.sets.clone()).filter(|_| result.sets.len() < config.train.parameter_sets),
+            memory: result.memory,
+            restarts: result.restarts_in_all,
+            skipped_updates: result.skipped_in_all,
+            restarts_of_sets: detailed.then(|| result.restarts.clone()),
+            skipped_updates_of_sets: detailed.then(|| result.skipped.clone()),
             termination: result.termination.clone(),
             steps_done: result.steps_done,
             note: judgement::note(setup),
@@ -132,13 +152,20 @@ impl TrainReport {
 
     /// Warns of sets that were restarted and of shown metrics that have no value.
     pub fn warn(&self, output: &mut Output<'_>) {
-        for (set, (&restarts, &skipped)) in self.restarts_of_sets.iter().zip(&self.skipped_updates_of_sets).enumerate()
+        let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let restarted =
+            |restarts: usize| if restarts > 0 { format!(", restarted {}", times(restarts)) } else { String::new() };
+        if let (None, Some(restarts), Some(skipped)) =
+            (&self.alive, &self.restarts_of_sets, &self.skipped_updates_of_sets)
         {
-            if skipped > 0 {
-                let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
-                let restarted = if restarts > 0 { format!(", restarted {}", times(restarts)) } else { String::new() };
-                output.warn(format!("set {set} went non-finite {}{restarted}", times(skipped)));
+            for (set, (&restarts, &skipped)) in
+                restarts.iter().zip(skipped).enumerate().filter(|(_, (_, skipped))| **skipped > 0)
+            {
+                output.warn(format!("set {set} went non-finite {}{}", times(skipped), restarted(restarts)));
             }
+        } else if self.skipped_updates > 0 {
+            let (sets, skipped) = (self.parameter_sets, times(self.skipped_updates));
+            output.warn(format!("of {sets} sets some went non-finite, {skipped}{} in all", restarted(self.restarts)));
         }
         for judged in &self.judged {
             judgement::warn_of_undefined(&judged.period.name, &judged.pool, self.objective, output);
@@ -153,6 +180,9 @@ impl TrainReport {
             "best parameters: set {} after {} of {iterations} steps, chosen by {} on the {chosen_on} period",
             best.set, best.step, best.metric
         )];
+        if self.alive_sets < self.parameter_sets {
+            lines.push(format!("{} sets, {} alive at the end", self.parameter_sets, self.alive_sets));
+        }
         lines.extend(self.human_units.lines());
         lines.push(String::new());
         lines.push(format!("objective: {}; each period begins with a fresh deposit", self.objective));

@@ -1,9 +1,10 @@
 //! Checks of `[initial]` and `[train]`.
 
 use gradpool_metrics::Metric;
+use gradpool_trainer::settings::MAXIMUM_SETS;
 
 use super::super::keys::nearest_name;
-use super::super::{Optimiser, RunConfig, Sampler, ScheduleKind};
+use super::super::{Initialisation, Optimiser, RunConfig, Sampler, ScheduleKind, Spread};
 use super::{Checked, Checker};
 
 impl Checker<'_> {
@@ -78,6 +79,8 @@ impl Checker<'_> {
             ("train.schedule.steps", train.schedule.steps),
             ("train.early_stopping.patience", train.early_stopping.as_ref().map(|stopping| stopping.patience)),
             ("train.plateau.patience", train.plateau.map(|plateau| plateau.patience)),
+            ("train.halving.every", train.halving.map(|halving| halving.every)),
+            ("train.halving.minimum_sets", train.halving.map(|halving| halving.minimum_sets)),
         ] {
             value.map_or(Ok(()), |value| self.at_least_one(key, value))?;
         }
@@ -90,7 +93,49 @@ impl Checker<'_> {
         for (leaf, scale) in &train.leaf_noise_scale {
             self.not_negative(&format!("train.leaf_noise_scale.{leaf}"), *scale)?;
         }
-        self.not_negative("train.noise_scale", train.noise_scale)
+        self.not_negative("train.noise_scale", train.noise_scale)?;
+        self.population(config)
+    }
+
+    fn population(&self, config: &RunConfig) -> Checked {
+        let train = &config.train;
+        let sets = train.parameter_sets;
+        self.require(sets <= MAXIMUM_SETS, "train.parameter_sets", sets, &format!("at most {MAXIMUM_SETS}"))?;
+        if let Some(halving) = &train.halving {
+            let fits = halving.keep > 0.0 && halving.keep < 1.0;
+            self.require(fits, "train.halving.keep", halving.keep, "between 0 and 1")?;
+            let valid = format!("at most `train.parameter_sets` ({sets})");
+            let (key, fewest) = ("train.halving.minimum_sets", halving.minimum_sets);
+            self.require(fewest <= sets, key, fewest, &valid)?;
+        }
+        if let Some(megabytes) = config.runtime.memory_mb {
+            self.at_least_one("runtime.memory_mb", megabytes)?;
+        }
+        if train.spread == Spread::Normal {
+            let Some(leaf) = train.leaf_range.keys().next() else { return Ok(()) };
+            let problem = "is given, but `train.spread` is \"normal\"";
+            let hint = Some("set `train.spread` = \"ranges\", or remove the range".to_owned());
+            return self.refuse(&format!("train.leaf_range.{leaf}"), problem, hint);
+        }
+        if train.initialisation == Initialisation::Gaussian {
+            let hint = Some("choose \"sobol\", \"lhs\" or \"centered_lhs\"".to_owned());
+            return self.refuse(
+                "train.initialisation",
+                "is \"gaussian\", which covers no ranges (`train.spread`)",
+                hint,
+            );
+        }
+        if config.pool.ensemble.members > 1 {
+            let problem = "is \"ranges\", but the members of an ensemble have a spread of their own";
+            let hint = Some("spread them over the ranges by `pool.ensemble.method` instead".to_owned());
+            return self.refuse("train.spread", problem, hint);
+        }
+        for (leaf, &[low, high]) in &train.leaf_range {
+            let (key, range) = (format!("train.leaf_range.{leaf}"), format!("[{low}, {high}]"));
+            let fits = low.is_finite() && high.is_finite() && low < high;
+            self.require(fits, &key, range, "two finite numbers, the lower one first")?;
+        }
+        Ok(())
     }
 
     pub(super) fn learning_rate(&self, config: &RunConfig) -> Checked {
