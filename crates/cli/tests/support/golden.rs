@@ -1,5 +1,5 @@
 //! The reference system's numbers.
-#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used, missing_docs)]
 
 use std::path::Path;
 
