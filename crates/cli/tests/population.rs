@@ -85,7 +85,8 @@ fn sets_over_the_ranges_begin_in_every_part_of_them() {
         let sets = setup.starting_sets(&config, &train_settings(&config).unwrap(), 0).unwrap();
         let canonical = setup.initial_values(&config).unwrap().remove(0);
         assert_eq!(sets.set(0), canonical);
-        for (leaf, (low, high)) in [("log_k", (-7.0, 1.0)), ("logit_lamb", (0.0, 4.0))] {
+        assert_eq!(config.train.leaf_range.len(), 2);
+        for (leaf, [low, high]) in &config.train.leaf_range {
             for asset in 0..3 {
                 let mut counts = [0; 8];
                 for set in 1..129 {
