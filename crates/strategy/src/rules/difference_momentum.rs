@@ -62,6 +62,10 @@ impl Rule for DifferenceMomentum {
         context.remove_mean(signal, context.gain(memory))
     }
 
+    fn has_contract(&self) -> bool {
+        true
+    }
+
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
         initial.memory_values(settings).with("k", initial.leaf(&initial.k_per_day, settings, |k| k))
     }

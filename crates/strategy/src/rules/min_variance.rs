@@ -28,7 +28,7 @@ pub enum Covariance {
     Full,
 }
 
-/// Target weights of least variance, smoothed over `memory_days_2`.
+/// Target weights of least variance, smoothed over `memory_days_2`. Variances are those of returns; those of prices on chain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MinVariance {
     /// Which part of the covariance decides.
@@ -76,6 +76,8 @@ impl Rule for MinVariance {
         };
         let decay = context.capped(decay);
         vec![match self.covariance {
+            // The contract looks at prices, not returns (spec 13 sec. 12.4).
+            Covariance::Diagonal if context.settings.execution.is_on_chain() => Estimator::PriceVariance { decay },
             Covariance::Diagonal => Estimator::Variance { decay },
             Covariance::Full => Estimator::Covariance { decay },
         }]
@@ -87,6 +89,10 @@ impl Rule for MinVariance {
             Covariance::Full => least_variance(estimates[0].clone(), context),
         };
         raw.clone() / raw.sum_dim(2)
+    }
+
+    fn has_contract(&self) -> bool {
+        self.covariance == Covariance::Diagonal
     }
 
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
