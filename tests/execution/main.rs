@@ -2,6 +2,7 @@
 //! other, their value where runs end between two updates, and training.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
@@ -18,17 +19,17 @@ use gradpool::strategy::{
 };
 
 /// The rules that have a contract.
-pub const RULES: [&str; 6] =
+const RULES: [&str; 6] =
     ["momentum", "anti_momentum", "power_channel", "mean_reversion_channel", "difference_momentum", "min_variance"];
 
 /// A pool on chain of one rule.
-pub fn on_chain(rule: &str, settings: StrategySettings) -> Strategy {
+fn on_chain(rule: &str, settings: StrategySettings) -> Strategy {
     let execution = Execution::OnChain { epsilon_max: None };
     Strategy::new(rules::by_name(rule).unwrap(), StrategySettings { execution, ..settings }).unwrap()
 }
 
 /// Where a rule begins, with gains that move weights by some percent and let the clamp engage now and then.
-pub fn start(strategy: &Strategy, memory_days: f64) -> ParameterValues {
+fn start(strategy: &Strategy, memory_days: f64) -> ParameterValues {
     let assets = strategy.settings().assets;
     // Squares of gradients are small.
     let k_per_day = match strategy.rule().name() {
@@ -99,7 +100,6 @@ fn distances(settings: impl Fn(usize) -> StrategySettings, days: f64, memory_day
                 let prices = prices(rule, assets, step, days, seed);
                 let burn_in = 40 * strategy.settings().update_interval_rows;
                 let (worst, moved) = distance(&strategy, &start(&strategy, memory_days), &prices, burn_in);
-                println!("{rule}, {assets} assets, seed {seed}: {worst:.1e}, moved {moved:.3}");
                 assert!(worst < tolerance, "{rule}, {assets} assets, seed {seed}: {worst:e}");
                 assert!(moved > 0.05, "{rule}, {assets} assets, seed {seed}: weights moved by {moved} in all");
             }
