@@ -54,7 +54,7 @@ impl Pool {
     ) -> Result<RunNumbers, StrategyError> {
         let of = |counts: [usize; 2]| counts[usize::from(gradient)];
         let (strategy, assets) = (self.strategy(), self.strategy().settings().assets);
-        let layout = self.path_layout(windows);
+        let layout = self.layout_of_intervals(windows);
         let visits = without_repetition(samples.iter().map(|&row| visited(&layout, row))).0;
         let samples = samples.len();
         let coarse_rows = history.prices().rows().div_ceil(layout.block_rows.max(1));
@@ -87,7 +87,9 @@ impl Pool {
             numbers.per_path +=
                 samples * assets * of(TENSORS_OF_ROWS) + all_visits.div_ceil(CHECKPOINT_VISITS) * assets;
         }
-        if every_row || layout.interpolation != Interpolation::Linear {
+        // On chain the weights of every row are needed as soon as one run ends inside an interval.
+        let on_chain = strategy.settings().execution.is_on_chain();
+        if every_row || on_chain || layout.interpolation != Interpolation::Linear {
             numbers.per_path += windows.rows * assets * of(TENSORS_OF_ROWS);
         }
         Ok(numbers)

@@ -92,7 +92,8 @@ impl Trajectory<'_> {
             let at = format!("params[{update}]");
             for (leaf, expected) in members(&at, expected)? {
                 let name = format!("{at}.{leaf}");
-                let found = result.final_parameters.leaves().get(leaf.as_str()).map_or(&[][..], |column| &column.values);
+                let found =
+                    result.final_parameters.leaves().get(leaf.as_str()).map_or(&[][..], |column| &column.values);
                 let tolerance = if self.trades_flip { FLIPPING_TOLERANCE * (update + 1) as f64 } else { TOLERANCE };
                 tally.compare(&name, found, &numbers(&name, expected)?, tolerance, PARAMETER_SCALE);
             }
