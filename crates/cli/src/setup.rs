@@ -373,6 +373,10 @@ pub fn pool(config: &ResolvedConfig, parts: &RuleParts, prices: &PriceTable) -> 
         } else {
             gradpool_strategy::InitialWeights::Fixed
         },
+        execution: match section.execution {
+            config::Execution::Ideal => gradpool_strategy::Execution::Ideal,
+            config::Execution::Onchain => gradpool_strategy::Execution::OnChain { epsilon_max: section.epsilon_max },
+        },
         path: match section.weights {
             config::WeightPath::Auto => gradpool_strategy::WeightPath::Auto,
             config::WeightPath::Vectorized => gradpool_strategy::WeightPath::Vectorized,

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`recurrence()`] | `y_t = decay * y_{t-1} + u_t`, in order or in blocks |
 //! | [`guardrails()`] | coarse weights: normalised, bounded, with minimum weight and speed cap |
+//! | [`execution()`] | coarse weights as a deployed pool stores and runs them |
 //! | [`growth()`] | logarithm of a zero-fee pool's value along linear weight blocks, in closed form |
 //! | [`growth_steps()`] | the same, row by row, for any interpolation |
 //! | [`arbitrage()`] | reserves of a pool with fees: the optimal trade at every row, twice |
@@ -23,6 +24,7 @@
 pub mod arbitrage;
 pub mod backend;
 pub mod curves;
+pub mod execution;
 pub mod growth;
 pub mod growth_steps;
 pub mod guardrails;
@@ -35,6 +37,7 @@ pub mod windows;
 pub use arbitrage::{ArbitragePlan, CheckedInputs, Costs, RowInputs, UserTrade, arbitrage};
 pub use backend::has_fused_kernels;
 pub use curves::{Curve, CurvePlan, CurveSettings, CurveWalk, curve_reserves};
+pub use execution::{Executed, ExecutionSettings, execution};
 pub use growth::{GrowthPlan, PlanError, Segment, Span, growth};
 pub use growth_steps::{StepsPlan, growth_steps};
 pub use guardrails::{GuardrailInputs, guardrails};

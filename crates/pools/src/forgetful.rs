@@ -3,22 +3,20 @@
 
 use burn::tensor::{Tensor, TensorData};
 use gradpool_ops::interpolate;
-use gradpool_strategy::Windows;
 
 use crate::history::PricedHistory;
-use crate::pool::{Pool, pick};
+use crate::pool::{Path, Pool, pick};
 
 impl Pool {
     /// Reserves `[sets * windows, samples, assets]` at visits, by spec 04 sec. 4.2 with the ratios of rows at rest left out.
     pub(crate) fn forgetful_reserves(
         &self,
         history: &PricedHistory,
-        positions: &Tensor<3>,
+        path: Path<'_>,
         initial_reserves: &Tensor<2>,
-        windows: &Windows,
         samples: &[usize],
     ) -> Tensor<3> {
-        let layout = self.path_layout(windows);
+        let Path { positions, layout, windows } = path;
         let visits = layout.visited();
         let weights = interpolate(positions.clone(), &layout);
         let rows: Vec<usize> = (0..visits).map(|visit| visit * layout.stride).collect();

@@ -8,13 +8,22 @@ use gradpool_ops::arbitrage::{ArbitragePlan, arbitrage};
 use gradpool_ops::growth::{GrowthPlan, growth};
 use gradpool_ops::growth_steps::{StepsPlan, growth_steps};
 use gradpool_ops::interpolation::{Interpolation, PathLayout, Place};
-use gradpool_strategy::{ParameterSets, Strategy, Windows};
+use gradpool_strategy::{CoarsePath, ParameterSets, Strategy, Windows};
 
 use crate::error::PoolError;
 use crate::history::PricedHistory;
 use crate::layout::{has_closed_form, segments, visited, without_repetition};
 use crate::run::PoolRun;
 use crate::settings::{PoolKind, PoolSettings, Rest, Valuation};
+
+/// Coarse weights of windows of a history.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Path<'a> {
+    /// `[sets * windows, K + 1, assets]`
+    pub positions: &'a Tensor<3>,
+    pub layout: PathLayout,
+    pub windows: &'a Windows,
+}
 
 /// A strategy and the pool around it.
 #[derive(Clone, Debug)]
@@ -102,12 +111,13 @@ impl Pool {
             }
         }
         let outputs = self.rule_outputs(history, parameters)?;
-        let positions = self.strategy.coarse_weights(parameters, outputs, windows)?;
+        let path = self.strategy.coarse_path(parameters, outputs, windows)?;
+        let layout = self.layout_of(&path, windows);
+        let positions = path.positions;
         let device = positions.device();
         let sets = parameters.sets();
         let first_prices = history.rows_of(sets, windows.starts.iter().copied(), &device);
         let last_prices = history.rows_of(sets, windows.starts.iter().map(|start| start + windows.rows - 1), &device);
-        let layout = self.path_layout(windows);
         let first_weights = interpolated(&positions, &PathLayout { rows: 1, stride: 1, ..layout });
         let mut initial_reserves = first_weights * self.value_at_first_row() / first_prices.clone();
         let fees = self.fees(history, parameters, windows)?;
@@ -117,7 +127,8 @@ impl Pool {
             fee_revenue = curve.fee_revenue;
             (worth(history, &curve.reserves, windows, samples), Some(curve.reserves))
         } else {
-            self.valued(history, fees, &positions, &initial_reserves, windows, samples)?
+            let path = Path { positions: &positions, layout, windows };
+            self.valued(history, fees, path, &initial_reserves, samples)?
         };
         Ok(PoolRun {
             values,
@@ -139,37 +150,35 @@ impl Pool {
         &self,
         history: &PricedHistory,
         fees: Option<Tensor<2>>,
-        positions: &Tensor<3>,
+        path: Path<'_>,
         initial_reserves: &Tensor<2>,
-        windows: &Windows,
         samples: &[usize],
     ) -> Result<(Tensor<2>, Option<Tensor<3>>), PoolError> {
         if self.holds_its_weights(history) {
-            return Ok((self.arbitraged_values(history, positions, windows, samples)?, None));
+            return Ok((self.arbitraged_values(history, path, samples)?, None));
         }
         let reserves = if let PoolKind::Rebalanced(kind) = self.settings.kind {
-            self.rebalanced_reserves(kind, history, positions, windows, samples)?
+            self.rebalanced_reserves(kind, history, path, samples)?
         } else if self.settings.rest == Rest::Forgetful && self.settings.costs.are_none() {
-            self.forgetful_reserves(history, positions, initial_reserves, windows, samples)
+            self.forgetful_reserves(history, path, initial_reserves, samples)
         } else if self.settings.arbitrate {
             let constant = || initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate;
             let fees = fees.unwrap_or_else(constant);
-            self.traded_reserves(history, positions, initial_reserves, fees, windows, samples)?
+            self.traded_reserves(history, path, initial_reserves, fees, samples)?
         } else {
             let [batch, assets] = initial_reserves.dims();
             initial_reserves.clone().unsqueeze_dim::<3>(1).expand([batch, samples.len(), assets])
         };
-        Ok((worth(history, &reserves, windows, samples), Some(reserves)))
+        Ok((worth(history, &reserves, path.windows, samples), Some(reserves)))
     }
 
-    /// How the rows of a window lie in update intervals.
-    pub fn path_layout(&self, windows: &Windows) -> PathLayout {
-        let settings = self.strategy.settings();
+    /// How the rows of a window lie among coarse weights.
+    fn layout_of(&self, path: &CoarsePath, windows: &Windows) -> PathLayout {
         PathLayout {
-            block_rows: settings.update_interval_rows,
-            ramp_rows: settings.interpolation_rows,
-            interpolation: settings.interpolation,
-            constant_first_block: self.strategy.held_intervals() > 0,
+            block_rows: path.block_rows,
+            ramp_rows: path.ramp_rows,
+            interpolation: self.strategy.settings().interpolation,
+            constant_first_block: path.constant_first_block,
             rows: windows.rows,
             stride: self.settings.arbitrage_interval_rows,
         }
@@ -179,6 +188,9 @@ impl Pool {
     fn closed_form_obstacle(&self, layout: &PathLayout) -> Option<String> {
         if self.strategy.settings().interpolation != Interpolation::Linear {
             return Some("weights do not move along a line".into());
+        }
+        if layout.block_rows < self.strategy.settings().update_interval_rows {
+            return Some("weights stop inside an update interval".into());
         }
         (!has_closed_form(layout)).then(|| {
             format!(
@@ -193,16 +205,15 @@ impl Pool {
     fn traded_reserves(
         &self,
         history: &PricedHistory,
-        positions: &Tensor<3>,
+        path: Path<'_>,
         initial_reserves: &Tensor<2>,
         fees: Tensor<2>,
-        windows: &Windows,
         samples: &[usize],
     ) -> Result<Tensor<3>, PoolError> {
+        let Path { positions, layout, windows } = path;
         if self.settings.valuation == Valuation::ClosedForm {
             return Err(PoolError::NoClosedForm { reason: "trading has costs".into() });
         }
-        let layout = self.path_layout(windows);
         let (visits, places) = without_repetition(samples.iter().map(|row| row / layout.stride));
         let assets = positions.dims()[2];
         let prices = history.shared_prices();
@@ -210,7 +221,8 @@ impl Pool {
         let plan = PricedWindows::new(layout, starts, assets, prices, visits)
             .and_then(|windows| ArbitragePlan::new(windows, self.settings.costs))
             .and_then(|plan| plan.with_inputs(history.inputs().clone()));
-        let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?.with_fee_rows(layout.block_rows);
+        let mut plan = plan.map_err(|error| PoolError::Plan(error.to_string()))?;
+        plan = plan.with_fee_rows(self.strategy.settings().update_interval_rows);
         if self.settings.rest != Rest::Never {
             plan = plan.resting_with_weights();
         }
@@ -221,11 +233,10 @@ impl Pool {
     fn arbitraged_values(
         &self,
         history: &PricedHistory,
-        positions: &Tensor<3>,
-        windows: &Windows,
+        path: Path<'_>,
         samples: &[usize],
     ) -> Result<Tensor<2>, PoolError> {
-        let layout = self.path_layout(windows);
+        let Path { positions, layout, .. } = path;
         let (visits, places) = without_repetition(samples.iter().map(|&row| visited(&layout, row)));
         let obstacle = self.closed_form_obstacle(&layout);
         let closed = match (self.settings.valuation, obstacle) {
@@ -236,16 +247,16 @@ impl Pool {
             (Valuation::Auto, None) => visits.len() * 2 < layout.visited(),
         };
         let log_growth = if let PoolKind::Rebalanced(kind) = self.settings.kind {
-            self.rebalanced_growth(kind, history, positions, windows, &visits)?
+            self.rebalanced_growth(kind, history, path, &visits)?
         } else if closed {
-            self.closed_form(history, positions, windows, &visits)?
+            self.closed_form(history, path, &visits)?
         } else {
-            let all = self.step_by_step(history, positions, windows)?;
+            let all = self.step_by_step(history, path)?;
             if visits.len() == layout.visited() { all } else { pick(all, visits.iter().map(|row| row / layout.stride)) }
         };
         let values = log_growth.exp() * self.settings.initial_value;
         if samples != visits {
-            return Ok(self.carried_values(history, positions, windows, samples, (&visits, &places), values));
+            return Ok(self.carried_values(history, path, samples, (&visits, &places), values));
         }
         if !self.strategy.settings().straight_through_limits {
             return Ok(values);
@@ -257,13 +268,8 @@ impl Pool {
     }
 
     /// `ln(V / V_0)` at visited rows by the closed form of spec 12.1.
-    fn closed_form(
-        &self,
-        history: &PricedHistory,
-        positions: &Tensor<3>,
-        windows: &Windows,
-        visits: &[usize],
-    ) -> Result<Tensor<2>, PoolError> {
+    fn closed_form(&self, history: &PricedHistory, path: Path<'_>, visits: &[usize]) -> Result<Tensor<2>, PoolError> {
+        let Path { positions, layout, windows } = path;
         let [batch, _, assets] = positions.dims();
         let zero = || Tensor::<2>::zeros([batch, 1], (&positions.device(), positions.dtype()));
         let (leading, rest) = match visits.split_first() {
@@ -273,7 +279,6 @@ impl Pool {
         if rest.is_empty() {
             return Ok(zero());
         }
-        let layout = self.path_layout(windows);
         let (segments, breaks) = segments(&layout, rest);
         let size = windows.starts.len() * segments.len() * assets;
         let (mut s0, mut s1) = (Vec::with_capacity(size), Vec::with_capacity(size));
@@ -289,14 +294,9 @@ impl Pool {
     }
 
     /// `ln(V / V_0)` at every visited row, one after another.
-    fn step_by_step(
-        &self,
-        history: &PricedHistory,
-        positions: &Tensor<3>,
-        windows: &Windows,
-    ) -> Result<Tensor<2>, PoolError> {
+    fn step_by_step(&self, history: &PricedHistory, path: Path<'_>) -> Result<Tensor<2>, PoolError> {
+        let Path { positions, layout, windows } = path;
         let assets = positions.dims()[2];
-        let layout = self.path_layout(windows);
         let mut log_prices = Vec::with_capacity(windows.starts.len() * layout.visited() * assets);
         for start in &windows.starts {
             for visit in 0..layout.visited() {
@@ -312,13 +312,12 @@ impl Pool {
     fn carried_values(
         &self,
         history: &PricedHistory,
-        positions: &Tensor<3>,
-        windows: &Windows,
+        path: Path<'_>,
         samples: &[usize],
         (visits, places): (&[usize], &[usize]),
         values: Tensor<2>,
     ) -> Tensor<2> {
-        let layout = self.path_layout(windows);
+        let Path { positions, layout, windows } = path;
         let device = positions.device();
         let weights = interpolated_rows(positions, &layout, visits);
         let [batch, _, assets] = positions.dims();

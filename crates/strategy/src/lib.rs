@@ -9,6 +9,7 @@ pub mod context;
 pub mod contract;
 pub mod error;
 pub mod estimators;
+pub mod execution;
 pub mod fees;
 pub mod initial;
 pub mod parameters;
@@ -28,7 +29,7 @@ pub use initial::InitialSettings;
 pub use parameters::{INITIAL_WEIGHTS_LOGITS, ParameterSets, ParameterValues};
 pub use rule::{LeafShape, LeafSpec, OutputKind, Rule};
 pub use settings::{
-    BoundsForm, Compatibility, InitialWeights, Interpolation, StrategySettings, WeightBounds, WeightPath,
+    BoundsForm, Compatibility, Execution, InitialWeights, Interpolation, StrategySettings, WeightBounds, WeightPath,
 };
-pub use strategy::{Strategy, Windows};
+pub use strategy::{CoarsePath, Strategy, Windows};
 pub use stream::{GuardrailState, RuleState, StreamState, StreamingStrategy};

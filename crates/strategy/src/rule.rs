@@ -164,6 +164,11 @@ pub trait Rule: Debug + Send + Sync {
         None
     }
 
+    /// Whether there is a contract of this rule, so that its pool can run on chain (spec 13 sec. 5).
+    fn has_contract(&self) -> bool {
+        false
+    }
+
     /// Whether whole histories can be computed in one piece.
     fn supports_vectorized(&self) -> bool {
         true

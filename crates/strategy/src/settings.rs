@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::StrategyError;
+use crate::execution;
 use crate::fees::FeeSettings;
 use crate::transforms;
 
@@ -59,6 +60,29 @@ pub struct WeightBounds {
     pub form: BoundsForm,
 }
 
+/// How a pool moves its weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Execution {
+    /// To the target in a straight line, then they hold (spec 03).
+    #[default]
+    Ideal,
+    /// As the deployed contracts do: from where they are, past the target until the next update or the first rail, with nine
+    /// decimals (spec 13 sec. 6 to 8). [`StrategySettings::interpolation_rows`] is the contract's update interval,
+    /// [`StrategySettings::update_interval_rows`] how often updates come.
+    OnChain {
+        /// Largest change of any weight per update; at most 1. `None`: the ideal pool's largest change over its interpolation.
+        epsilon_max: Option<f64>,
+    },
+}
+
+impl Execution {
+    /// Whether weights move as the contracts move them.
+    pub fn is_on_chain(self) -> bool {
+        self != Self::Ideal
+    }
+}
+
 /// Defects of the reference system that can be switched on to compare with it; all off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -105,6 +129,9 @@ pub struct StrategySettings {
     /// Whether initial weights are trained.
     #[serde(default)]
     pub initial_weights: InitialWeights,
+    /// How the pool moves its weights.
+    #[serde(default)]
+    pub execution: Execution,
     /// How weights are computed.
     pub path: WeightPath,
     /// Reproduced defects.
@@ -132,6 +159,7 @@ impl StrategySettings {
             bounds: None,
             fee: FeeSettings::default(),
             initial_weights: InitialWeights::Fixed,
+            execution: Execution::Ideal,
             path: WeightPath::Auto,
             compatibility: Compatibility::default(),
         }
@@ -180,6 +208,7 @@ impl StrategySettings {
         if !(self.maximum_memory_days.is_finite() && self.maximum_memory_days > 0.0) {
             return refuse("maximum_memory_days", self.maximum_memory_days.to_string(), "positive");
         }
-        self.bounds.as_ref().map_or(Ok(()), |bounds| bounds.validate(self.assets))
+        self.bounds.as_ref().map_or(Ok(()), |bounds| bounds.validate(self.assets))?;
+        if self.execution.is_on_chain() { execution::validate(self) } else { Ok(()) }
     }
 }

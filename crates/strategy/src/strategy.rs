@@ -10,6 +10,7 @@ use crate::bounds::{BOUND_LEAVES, learned_bounds};
 use crate::context::RuleContext;
 use crate::error::StrategyError;
 use crate::estimators::{CoarseSeries, Estimator};
+use crate::execution;
 use crate::initial::InitialSettings;
 use crate::parameters::{ParameterSets, ParameterValues};
 use crate::rule::{LeafSpec, OutputKind, Rule, check_values, is_initial};
@@ -38,6 +39,19 @@ impl Windows {
     }
 }
 
+/// Coarse weights, and where in a window they are reached.
+#[derive(Clone, Debug)]
+pub struct CoarsePath {
+    /// Weights at which each ramp starts, and where the last one ends, `[sets * windows, ramps + 1, assets]`.
+    pub positions: Tensor<3>,
+    /// Rows from the start of one ramp to that of the next.
+    pub block_rows: usize,
+    /// Rows in which weights move; then they hold.
+    pub ramp_rows: usize,
+    /// Whether one block at the first weights precedes the first ramp.
+    pub constant_first_block: bool,
+}
+
 impl Strategy {
     /// Joins a rule and its settings.
     ///
@@ -47,6 +61,7 @@ impl Strategy {
     pub fn new(rule: Arc<dyn Rule>, settings: StrategySettings) -> Result<Self, StrategyError> {
         settings.validate()?;
         rule.check_settings(&settings)?;
+        execution::check_rule(rule.as_ref(), &settings)?;
         let (supported, path) = match settings.path {
             WeightPath::Auto => (rule.supports_scan() || rule.supports_vectorized(), "vectorized or scan"),
             WeightPath::Vectorized => (rule.supports_vectorized(), "vectorized"),
@@ -164,10 +179,15 @@ impl Strategy {
         Ok(self.rule.signal(&estimates, &context))
     }
 
-    /// Number of update intervals at the start of a window that hold the initial weights: one unless the rule gives targets (trap
-    /// T3.10).
+    /// Number of update intervals at the start of a window that hold the initial weights: one, but none where the rule gives
+    /// targets (trap T3.10) and the pool does not begin on chain.
     pub fn held_intervals(&self) -> usize {
-        usize::from(self.rule.output_kind() != OutputKind::Target)
+        usize::from(self.begins_at_initial_weights())
+    }
+
+    /// Whether windows begin at the initial weights, not at the first target.
+    pub(crate) fn begins_at_initial_weights(&self) -> bool {
+        self.settings.execution.is_on_chain() || self.rule.output_kind() != OutputKind::Target
     }
 
     /// Number of ramps that a window of `rows` rows shows, the last one perhaps in part.
@@ -184,6 +204,7 @@ impl Strategy {
         let interval = start / self.settings.update_interval_rows;
         let lookahead = usize::from(self.settings.compatibility.min_variance_lookahead);
         match self.rule.output_kind() {
+            _ if self.begins_at_initial_weights() => Ok(interval),
             OutputKind::Change | OutputKind::Constant => Ok(interval),
             OutputKind::Target => (interval + lookahead).checked_sub(1).ok_or_else(|| StrategyError::Window {
                 start,
@@ -199,7 +220,8 @@ impl Strategy {
     /// Coarse weights `[sets * windows, ramps + 1, assets]` from rule outputs `[sets, N - 1, assets]`: the weights at which
     /// each ramp of each window starts, and where the last one ends. The batch is set-major.
     ///
-    /// With a change rule a window begins at the initial weights; with a target rule at the first target.
+    /// With a change rule a window begins at the initial weights; with a target rule at the first target. A pool on chain
+    /// always begins at the initial weights; its weights are given as shares, see [`Strategy::executed`].
     ///
     /// # Errors
     /// [`StrategyError::Window`] if a window is empty or needs rule outputs that do not exist.
@@ -209,8 +231,48 @@ impl Strategy {
         outputs: Tensor<3>,
         windows: &Windows,
     ) -> Result<Tensor<3>, StrategyError> {
+        if self.settings.execution.is_on_chain()
+            && let Some(executed) = self.executed(parameters, outputs.clone(), windows)?
+        {
+            return Ok(execution::shares(executed.weights));
+        }
+        let first_outputs = self.first_outputs(&outputs, windows)?;
+        let at_initial = self.begins_at_initial_weights();
+        let mut inputs = self.moves(parameters, outputs.clone(), windows, at_initial);
+        if !at_initial {
+            inputs.initial = self.first_targets(&outputs, inputs.bounds.clone(), &first_outputs);
+        }
+        Ok(guardrails(inputs, &first_outputs, self.ramps(windows.rows), &self.guardrail_settings()))
+    }
+
+    /// [`Strategy::coarse_weights`] and how they lie in a window. Where a run of a pool on chain ends inside an update
+    /// interval, those of every row.
+    ///
+    /// # Errors
+    /// As [`Strategy::coarse_weights`].
+    pub fn coarse_path(
+        &self,
+        parameters: &ParameterSets,
+        outputs: Tensor<3>,
+        windows: &Windows,
+    ) -> Result<CoarsePath, StrategyError> {
+        if self.settings.execution.is_on_chain()
+            && let Some(executed) = self.executed(parameters, outputs.clone(), windows)?
+        {
+            return Ok(self.executed_path(executed));
+        }
+        Ok(CoarsePath {
+            positions: self.coarse_weights(parameters, outputs, windows)?,
+            block_rows: self.settings.update_interval_rows,
+            ramp_rows: self.settings.interpolation_rows,
+            constant_first_block: self.held_intervals() > 0,
+        })
+    }
+
+    /// Per window, the output row that its first ramp follows.
+    pub(crate) fn first_outputs(&self, outputs: &Tensor<3>, windows: &Windows) -> Result<Vec<usize>, StrategyError> {
         let ramps = self.ramps(windows.rows);
-        let [sets, available, assets] = outputs.dims();
+        let [_, available, _] = outputs.dims();
         let mut first_outputs = Vec::with_capacity(windows.starts.len());
         for &start in &windows.starts {
             let refuse = |detail: String| Err(StrategyError::Window { start, rows: windows.rows, detail });
@@ -226,20 +288,33 @@ impl Strategy {
             }
             first_outputs.push(first);
         }
+        Ok(first_outputs)
+    }
+
+    /// What moves the weights of all windows; from the initial weights on if `at_initial`, else from nothing.
+    pub(crate) fn moves(
+        &self,
+        parameters: &ParameterSets,
+        outputs: Tensor<3>,
+        windows: &Windows,
+        at_initial: bool,
+    ) -> GuardrailInputs {
+        let [sets, _, assets] = outputs.dims();
+        let entries = sets * windows.starts.len();
         let context = RuleContext::new(parameters, &self.settings);
-        let bounds = self.bounds(&context);
         let retention = self.rule.retention(&context);
         let target = self.rule.output_kind() == OutputKind::Target;
-        let (initial, outputs) = if let Some(retention) = retention.as_ref().filter(|_| target) {
-            let initial = self.first_targets(&outputs, bounds.clone(), &first_outputs);
-            (initial, outputs * (retention.clone().neg() + 1.0).unsqueeze_dim::<3>(1))
-        } else {
+        let initial = if at_initial {
             let initial = context.initial_weights().unsqueeze_dim::<3>(1);
-            let entries = sets * windows.starts.len();
-            (initial.expand([sets, windows.starts.len(), assets]).reshape([entries, assets]), outputs)
+            initial.expand([sets, windows.starts.len(), assets]).reshape([entries, assets])
+        } else {
+            Tensor::<2>::zeros([entries, assets], (&outputs.device(), outputs.dtype()))
         };
-        let inputs = GuardrailInputs { outputs, initial, retention, bounds };
-        Ok(guardrails(inputs, &first_outputs, ramps, &self.guardrail_settings()))
+        let outputs = match retention.as_ref().filter(|_| target) {
+            Some(retention) => outputs * (retention.clone().neg() + 1.0).unsqueeze_dim::<3>(1),
+            None => outputs,
+        };
+        GuardrailInputs { outputs, initial, retention, bounds: self.bounds(&context) }
     }
 
     /// Where windows of a target rule begin, `[sets * windows, assets]`: the guarded first target (spec 03 sec. 3.3).

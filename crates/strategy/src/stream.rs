@@ -5,6 +5,7 @@
 //! row, so in `f64` a stream gives the bits of the scan.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use gradpool_ops::execution::{deployed_weights, execution_update, interpolate_run};
 use gradpool_ops::guardrails::{CoarseStep, GuardrailBounds, guardrail_step};
 use gradpool_ops::interpolation::interpolate_block;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::RuleContext;
 use crate::error::StrategyError;
 use crate::estimators::{Estimator, EstimatorState, EstimatorStepper, Observation};
+use crate::execution::shares;
 use crate::parameters::{ParameterSets, ParameterValues};
 use crate::rule::OutputKind;
 use crate::strategy::Strategy;
@@ -40,7 +42,7 @@ pub struct RuleState {
 /// What the guardrails remember: the weights that the last ramp ends at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuardrailState {
-    /// Weights, per asset.
+    /// Weights, per asset; on chain those of the contract, which do not sum to one.
     pub weights: Vec<f64>,
 }
 
@@ -107,6 +109,11 @@ fn to_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
+/// Weights divided by their sum, in the arithmetic of whole histories.
+fn shares_of(weights: &[f64]) -> Vec<f64> {
+    to_host(shares(as_row(weights.to_vec())))
+}
+
 impl StreamingStrategy {
     /// The initial weights, per asset.
     pub fn initial_weights(&self) -> &[f64] {
@@ -139,8 +146,11 @@ impl StreamingStrategy {
     }
 
     /// State of the guardrails before the first step: the initial weights for change rules, the guarded first target for
-    /// target rules (spec 03 sec. 3.3), which know none before there is an `output`.
+    /// target rules (spec 03 sec. 3.3), which know none before there is an `output`. On chain, the initial weights as stored.
     pub fn initial_guardrail_state(&self, output: Option<&[f64]>) -> Option<GuardrailState> {
+        if self.strategy.settings().execution.is_on_chain() {
+            return Some(GuardrailState { weights: deployed_weights(&self.initial_weights) });
+        }
         match self.strategy.rule().output_kind() {
             OutputKind::Change | OutputKind::Constant => Some(GuardrailState { weights: self.initial_weights.clone() }),
             OutputKind::Target => {
@@ -160,24 +170,44 @@ impl StreamingStrategy {
 
     /// Takes one rule output and returns where the ramp starts, how much it moves per row, and where it was meant to go.
     pub fn coarse_step(&self, state: &mut GuardrailState, output: &[f64]) -> CoarseStep {
+        self.ramp(state, output).0
+    }
+
+    /// [`StreamingStrategy::coarse_step`] and the rows in which weights move.
+    fn ramp(&self, state: &mut GuardrailState, output: &[f64]) -> (CoarseStep, f64) {
         let pull: Vec<f64> = match (self.strategy.rule().output_kind(), &self.retention) {
             (OutputKind::Target, Some(retention)) => {
                 output.iter().zip(retention).map(|(target, kept)| target * (1.0 - kept)).collect()
             }
             _ => output.to_vec(),
         };
-        let settings = self.strategy.guardrail_settings();
-        let step = guardrail_step(&state.weights, &pull, self.retention.as_deref(), self.bounds(), &settings);
+        let (settings, retention) = (self.strategy.settings(), self.retention.as_deref());
+        let (step, rows) = if let Some(contract) = settings.execution_settings() {
+            let update = execution_update(&state.weights, &pull, retention, &contract);
+            let row_seconds = settings.step_min * 60.0;
+            let change = update.multiplier.iter().map(|multiplier| multiplier * row_seconds).collect();
+            let step = CoarseStep { start: update.start, end: update.end, change, target: update.target };
+            // The same operations as over whole histories.
+            (step, update.run_seconds * (1.0 / row_seconds))
+        } else {
+            let guardrails = self.strategy.guardrail_settings();
+            let step = guardrail_step(&state.weights, &pull, retention, self.bounds(), &guardrails);
+            (step, settings.interpolation_rows as f64)
+        };
         state.weights.clone_from(&step.end);
-        step
+        (step, rows)
     }
 
-    /// Weights of all rows of one update interval that moves from `start` to `end`.
-    pub fn fine_weights(&self, start: &[f64], end: &[f64]) -> Vec<Vec<f64>> {
+    /// Weights of all rows of one update interval that moves from `start` to `end` in so many rows; shares of one on chain.
+    fn fine_weights(&self, start: &[f64], end: &[f64], moving_rows: f64) -> Vec<Vec<f64>> {
         let settings = self.strategy.settings();
-        let (rows, ramp_rows) = (settings.update_interval_rows, settings.interpolation_rows);
+        let rows = settings.update_interval_rows;
         let mut block = vec![0.0; rows * start.len()];
-        interpolate_block(start, end, rows, ramp_rows, settings.interpolation, &mut block);
+        if settings.execution.is_on_chain() {
+            interpolate_run(&shares_of(start), &shares_of(end), rows, moving_rows, &mut block);
+        } else {
+            interpolate_block(start, end, rows, settings.interpolation_rows, settings.interpolation, &mut block);
+        }
         block.chunks_exact(start.len()).map(<[f64]>::to_vec).collect()
     }
 
@@ -235,8 +265,11 @@ impl StreamingStrategy {
         match &mut state.guardrail {
             Some(guardrail) if index >= self.strategy.held_intervals() => {
                 let output = state.output.clone().unwrap_or_else(|| vec![0.0; guardrail.weights.len()]);
-                let ramp = self.coarse_step(guardrail, &output);
-                self.fine_weights(&ramp.start, &ramp.end)
+                let (ramp, rows) = self.ramp(guardrail, &output);
+                self.fine_weights(&ramp.start, &ramp.end, rows)
+            }
+            Some(guardrail) if self.strategy.settings().execution.is_on_chain() => {
+                vec![shares_of(&guardrail.weights); interval]
             }
             _ => vec![self.initial_weights.clone(); interval],
         }

@@ -52,8 +52,12 @@ pub struct PoolSection {
     pub arbitrate: bool,
     /// Which trades an arbitrageur considers when there are fees.
     pub arbitrage: Arbitrage,
-    /// Arithmetic that moves the pool: real numbers, or the contracts' integers.
+    /// How the pool moves its weights: as real numbers would, or as deployed contracts do.
     pub execution: Execution,
+    /// Largest change of any weight per update of a pool on chain. Default: `maximum_change_per_min` times
+    /// `interpolation_min`, at most 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon_max: Option<f64>,
     /// How weights are computed from prices.
     pub weights: WeightPath,
     /// How the pool's value is computed from weights and prices.
@@ -124,6 +128,7 @@ impl Default for PoolSection {
             arbitrate: true,
             arbitrage: Arbitrage::Optimal,
             execution: Execution::Ideal,
+            epsilon_max: None,
             weights: WeightPath::Auto,
             valuation: Valuation::Auto,
             alternative_decay: false,
@@ -195,14 +200,15 @@ pub enum Arbitrage {
     Pairwise,
 }
 
-/// Arithmetic that moves the pool.
+/// How the pool moves its weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Execution {
-    /// Real numbers.
+    /// To their target in `interpolation_min`, then they rest.
     #[default]
     Ideal,
-    /// 18-decimal integers, as the contracts compute.
+    /// With the contracts' limits and decimals, from where they are, past their target until the next update or the first
+    /// rail. `interpolation_min` is the contract's update interval, `update_interval_min` how often updates come.
     Onchain,
 }
 

@@ -27,7 +27,7 @@ pub(super) fn of(terms: &ContractTerms, setup: &Setup) -> Vec<String> {
          high price get almost no weight; train with `pool.execution = \"onchain\"`, which takes the contract's variance",
     );
     say(
-        settings.interpolation_rows < settings.update_interval_rows,
+        !settings.execution.is_on_chain() && settings.interpolation_rows < settings.update_interval_rows,
         "the contract moves weights over the whole update interval (`pool.update_interval_min`), not only over \
          `pool.interpolation_min`",
     );

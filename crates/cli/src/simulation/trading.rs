@@ -20,7 +20,7 @@ impl Simulation<'_> {
         let weights = to_host(interpolate(run.positions, &PathLayout { stride: 1, ..run.layout }))?;
         let fees = experiment.pool().fees(experiment.history(), &self.parameters()?, &self.windows())?;
         let fees = fees.map(to_host).transpose()?.unwrap_or_default();
-        let interval = run.layout.block_rows;
+        let interval = self.setup.strategy().settings().update_interval_rows;
         let fees = (0..self.rows()).filter_map(|row| fees.get((row / interval).min(fees.len().max(1) - 1)).copied());
         Ok(Some(self.trade(&weights, &fees.collect::<Vec<_>>())?.1))
     }
@@ -85,7 +85,7 @@ impl Simulation<'_> {
         let experiment = &self.setup.experiment;
         let (settings, history) = (experiment.pool().settings(), experiment.history());
         let (prices, assets) = (self.prices(), self.setup.strategy().settings().assets);
-        let layout = experiment.pool().path_layout(&self.windows());
+        let strategy = self.setup.strategy().settings();
         let of_row = |row: usize| row * assets..(row + 1) * assets;
         let first = weights[of_row(0)].iter().zip(&prices[of_row(0)]);
         let initial: Vec<f64> = first.map(|(weight, price)| weight * settings.initial_value / price).collect();
@@ -100,7 +100,8 @@ impl Simulation<'_> {
                     weights_before: &weights[of_row(before)],
                     weights: &weights[of_row(now)],
                     prices: &prices[of_row(now)],
-                    rests: settings.rest != Rest::Never && now % layout.block_rows >= layout.ramp_rows,
+                    rests: settings.rest != Rest::Never
+                        && now % strategy.update_interval_rows >= strategy.interpolation_rows,
                 });
                 before = now;
             }

@@ -25,11 +25,6 @@ impl<'a, F: Real> Inputs<'a, F> {
         });
         Terms { retention: self.retention.map(|retention| &retention[set * assets..][..assets]), bounds }
     }
-
-    fn outputs_of(&self, layout: &Layout, entry: usize) -> &'a [F] {
-        let row = layout.set_of(entry) * layout.output_rows + layout.first_output_of(entry);
-        &self.outputs[row * layout.assets..][..layout.ramps * layout.assets]
-    }
 }
 
 /// Numbers that a step keeps for the backward pass.
@@ -73,7 +68,7 @@ fn entry_forward<F: Real, R: Row<F>>(
         next.slice_mut().copy_from_slice(first);
     }
     let mut kept = kept.map(|kept| kept.chunks_exact_mut(kept_per_step(layout)));
-    for (row, output) in rows.zip(inputs.outputs_of(layout, entry).chunks_exact(assets)) {
+    for (row, output) in rows.zip(inputs.outputs[layout.outputs_of(entry)].chunks_exact(assets)) {
         let position = next.clone();
         step::forward(position.slice(), output, limits, terms, &mut trace, next.slice_mut());
         row.copy_from_slice(next.slice());
@@ -84,7 +79,7 @@ fn entry_forward<F: Real, R: Row<F>>(
 }
 
 /// Where gradients go, in the shapes of the inputs; `None` where nobody wants one.
-pub(super) struct Gradients<'a, F> {
+pub(crate) struct Gradients<'a, F> {
     pub outputs: Option<&'a mut [F]>,
     pub initial: Option<&'a mut [F]>,
     pub retention: Option<&'a mut [F]>,
@@ -93,11 +88,44 @@ pub(super) struct Gradients<'a, F> {
 
 /// Gradients of one window, before windows of a set are added up.
 #[derive(Clone)]
-struct EntryGradients<F> {
-    outputs: Vec<F>,
-    initial: Vec<F>,
-    retention: Option<Vec<F>>,
-    bounds: Option<Vec<F>>,
+pub(crate) struct EntryGradients<F> {
+    pub outputs: Vec<F>,
+    pub initial: Vec<F>,
+    pub retention: Option<Vec<F>>,
+    pub bounds: Option<Vec<F>>,
+}
+
+impl<F: Real> Gradients<'_, F> {
+    /// Runs `backward` on every window and adds up what it finds.
+    ///
+    /// Windows of one set run on separate threads and are added in window order, so threads change no bit.
+    pub fn collect(
+        mut self,
+        layout: &Layout,
+        work: usize,
+        backward: impl Fn(usize) -> EntryGradients<F> + Send + Sync,
+    ) {
+        let assets = layout.assets;
+        let mut parts: Vec<Option<EntryGradients<F>>> = vec![None; layout.entries()];
+        let tasks = parts.iter_mut().enumerate().collect();
+        run(tasks, work, |(entry, part): (usize, &mut Option<EntryGradients<F>>)| *part = Some(backward(entry)));
+        for (entry, part) in parts.iter().enumerate() {
+            let Some(part) = part else { continue };
+            let set = layout.set_of(entry);
+            if let Some(outputs) = &mut self.outputs {
+                add(&mut outputs[layout.outputs_of(entry)], &part.outputs);
+            }
+            if let Some(initial) = &mut self.initial {
+                add(&mut initial[entry * assets..], &part.initial);
+            }
+            if let (Some(retention), Some(part)) = (&mut self.retention, &part.retention) {
+                add(&mut retention[set * assets..], part);
+            }
+            if let (Some(bounds), Some(part)) = (&mut self.bounds, &part.bounds) {
+                add(&mut bounds[2 * set * assets..], part);
+            }
+        }
+    }
 }
 
 /// What the backward pass knows of the forward pass.
@@ -111,40 +139,16 @@ pub(super) struct Past<'a, F> {
 }
 
 /// Adjoint of [`forward`], added to `total`.
-///
-/// Windows of one set run on separate threads and are added in window order, so threads change no bit.
 pub(super) fn backward<F: Real>(
     past: Past<'_, F>,
     layout: &Layout,
     settings: &GuardrailSettings,
-    mut total: Gradients<'_, F>,
+    total: Gradients<'_, F>,
 ) {
     let assets = layout.assets;
     let limits = Limits::new(settings, assets);
-    let mut parts: Vec<Option<EntryGradients<F>>> = vec![None; layout.entries()];
     let work = 2 * past.positions.len() * STEPS_PER_WEIGHT;
-    let tasks = parts.iter_mut().enumerate().collect();
-    run(tasks, work, |(entry, part): (usize, &mut Option<EntryGradients<F>>)| {
-        *part = Some(with_row!(assets, entry_backward::<F>(past, layout, &limits, entry)));
-    });
-
-    for (entry, part) in parts.iter().enumerate() {
-        let Some(part) = part else { continue };
-        let set = layout.set_of(entry);
-        let first = (set * layout.output_rows + layout.first_output_of(entry)) * assets;
-        if let Some(outputs) = &mut total.outputs {
-            add(&mut outputs[first..], &part.outputs);
-        }
-        if let Some(initial) = &mut total.initial {
-            add(&mut initial[entry * assets..], &part.initial);
-        }
-        if let (Some(retention), Some(part)) = (&mut total.retention, &part.retention) {
-            add(&mut retention[set * assets..], part);
-        }
-        if let (Some(bounds), Some(part)) = (&mut total.bounds, &part.bounds) {
-            add(&mut bounds[2 * set * assets..], part);
-        }
-    }
+    total.collect(layout, work, |entry| with_row!(assets, entry_backward::<F>(past, layout, &limits, entry)));
 }
 
 fn add<F: Real>(total: &mut [F], part: &[F]) {

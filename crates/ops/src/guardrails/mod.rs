@@ -17,10 +17,11 @@
 //! 1/2 on a bound; the cap is differentiated through the largest change; either may be straight-through (slope 1, spec 03
 //! sec. 3.4). The choice of weights below the minimum and of the heaviest weight carries no gradient.
 
-mod cpu;
+pub(crate) mod cpu;
 pub mod reference;
 mod step;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -103,7 +104,7 @@ pub struct GuardrailInputs {
 impl GuardrailInputs {
     /// # Panics
     /// If shapes do not fit each other or a window reaches beyond the outputs.
-    fn check(&self, first_outputs: &[usize], ramps: usize) {
+    pub(crate) fn check(&self, first_outputs: &[usize], ramps: usize) {
         let [sets, output_rows, assets] = self.outputs.dims();
         let entries = sets * first_outputs.len();
         assert_eq!(self.initial.dims(), [entries, assets], "initial weights are [sets * windows, assets]");
@@ -163,16 +164,16 @@ pub fn guardrails(
 
 /// Sizes of a call, and which outputs each window follows.
 #[derive(Clone, Debug)]
-struct Layout {
-    sets: usize,
-    output_rows: usize,
-    assets: usize,
-    ramps: usize,
-    first_outputs: Arc<[usize]>,
+pub(crate) struct Layout {
+    pub sets: usize,
+    pub output_rows: usize,
+    pub assets: usize,
+    pub ramps: usize,
+    pub first_outputs: Arc<[usize]>,
 }
 
 impl Layout {
-    fn entries(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.sets * self.first_outputs.len()
     }
 
@@ -180,12 +181,18 @@ impl Layout {
         (self.ramps + 1) * self.assets
     }
 
-    fn set_of(&self, entry: usize) -> usize {
+    pub fn set_of(&self, entry: usize) -> usize {
         entry / self.first_outputs.len()
     }
 
     fn first_output_of(&self, entry: usize) -> usize {
         self.first_outputs[entry % self.first_outputs.len()]
+    }
+
+    /// Where the outputs that a window follows lie among all outputs.
+    pub fn outputs_of(&self, entry: usize) -> Range<usize> {
+        let first = (self.set_of(entry) * self.output_rows + self.first_output_of(entry)) * self.assets;
+        first..first + self.ramps * self.assets
     }
 }
 

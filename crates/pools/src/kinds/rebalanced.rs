@@ -9,13 +9,13 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use gradpool_ops::interpolation::PathLayout;
 use gradpool_ops::{Costs, DailySpreads, PricedWindows, RebalancingPlan, RebalancingTerms, RowInputs, rebalancing};
-use gradpool_strategy::{StrategySettings, Windows};
+use gradpool_strategy::StrategySettings;
 use serde::{Deserialize, Serialize};
 
 use crate::error::PoolError;
 use crate::history::PricedHistory;
 use crate::layout::{visited, without_repetition};
-use crate::pool::{Pool, interpolated_rows, pick_places};
+use crate::pool::{Path, Pool, interpolated_rows, pick_places};
 use crate::run::PoolRun;
 use crate::settings::{PoolKind, PoolSettings, Valuation};
 
@@ -139,14 +139,13 @@ impl Pool {
         &self,
         kind: Rebalanced,
         history: &PricedHistory,
-        positions: &Tensor<3>,
-        windows: &Windows,
+        path: Path<'_>,
         rows: &[usize],
     ) -> Result<Tensor<2>, PoolError> {
         if self.settings().valuation == Valuation::ClosedForm {
             return Err(PoolError::NoClosedForm { reason: "a rebalanced portfolio is valued row by row".into() });
         }
-        let layout = self.path_layout(windows);
+        let Path { positions, layout, windows } = path;
         let assets = positions.dims()[2];
         let visits: Vec<usize> = rows.iter().map(|row| row / layout.stride).collect();
         let terms = kind.terms(self, history)?;
@@ -162,13 +161,12 @@ impl Pool {
         &self,
         kind: Rebalanced,
         history: &PricedHistory,
-        positions: &Tensor<3>,
-        windows: &Windows,
+        path: Path<'_>,
         samples: &[usize],
     ) -> Result<Tensor<3>, PoolError> {
-        let layout = self.path_layout(windows);
+        let Path { positions, layout, windows } = path;
         let (rows, places) = without_repetition(samples.iter().map(|&row| kind.last_rebalancing(&layout, row)));
-        let growth = self.rebalanced_growth(kind, history, positions, windows, &rows)?;
+        let growth = self.rebalanced_growth(kind, history, path, &rows)?;
         let values = (growth.exp() * self.settings().initial_value).unsqueeze_dim::<3>(2);
         let weights = interpolated_rows(positions, &layout, &rows);
         let prices = history.prices_at(&weights, windows, &rows);
@@ -205,8 +203,8 @@ impl Pool {
         } else {
             Cow::Owned(self.with_inputs(history.clone(), RowInputs::default())?)
         };
-        let (values, _) =
-            pool.valued(history, None, &run.positions, &run.initial_reserves, &run.windows, &run.sample_rows)?;
+        let path = Path { positions: &run.positions, layout: run.layout, windows: &run.windows };
+        let (values, _) = pool.valued(history, None, path, &run.initial_reserves, &run.sample_rows)?;
         Ok(values - run.values.clone())
     }
 }

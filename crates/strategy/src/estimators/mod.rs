@@ -10,6 +10,7 @@ mod average;
 mod covariance;
 mod gradient;
 mod observation;
+mod price_variance;
 mod variance;
 
 use burn::tensor::Tensor;
@@ -20,6 +21,7 @@ pub(crate) use average::advance as advance_average;
 pub use covariance::State as CovarianceState;
 pub use gradient::{DEAD_ZONE, State as GradientState};
 pub use observation::{CoarseSeries, Observation};
+pub use price_variance::State as PriceVarianceState;
 pub use variance::State as VarianceState;
 
 /// An estimator with its decays, each `[sets, assets]`, already capped.
@@ -48,6 +50,11 @@ pub enum Estimator {
         /// Decay of mean and variance.
         decay: Tensor<2>,
     },
+    /// Exponentially weighted variance of prices, as the contracts have it (spec 13 sec. 3).
+    PriceVariance {
+        /// Decay of mean and variance.
+        decay: Tensor<2>,
+    },
     /// Exponentially weighted covariance of returns, `[sets, time, assets * assets]` row-major; the identity before there
     /// are two returns. Its diagonal is [`Estimator::Variance`].
     Covariance {
@@ -71,6 +78,7 @@ impl Estimator {
                 gradient::rows(&series.prices, decay.clone(), denominator_decay.clone(), form)
             }
             Self::Variance { decay } => variance::rows(&series.prices, decay.clone(), form),
+            Self::PriceVariance { decay } => price_variance::rows(&series.prices, decay.clone(), form),
             Self::Covariance { decay } => covariance::rows(&series.prices, decay.clone(), form),
         }
     }
@@ -92,6 +100,7 @@ impl Estimator {
                 denominator_decay: denominator_decay.as_ref().map(host),
             },
             Self::Variance { decay } => EstimatorStepper::Variance { decay: host(decay) },
+            Self::PriceVariance { decay } => EstimatorStepper::PriceVariance { decay: host(decay) },
             Self::Covariance { decay } => EstimatorStepper::Covariance { decay: host(decay) },
         }
     }
@@ -121,6 +130,11 @@ pub enum EstimatorStepper {
         /// Decay of mean and variance.
         decay: Vec<f64>,
     },
+    /// See [`Estimator::PriceVariance`].
+    PriceVariance {
+        /// Decay of mean and variance.
+        decay: Vec<f64>,
+    },
     /// See [`Estimator::Covariance`].
     Covariance {
         /// Decay of means and covariances.
@@ -140,6 +154,8 @@ pub enum EstimatorState {
     Gradient(GradientState),
     /// State of a variance estimator.
     Variance(VarianceState),
+    /// State of an estimator of the variance of prices.
+    PriceVariance(PriceVarianceState),
     /// State of a covariance estimator.
     Covariance(CovarianceState),
 }
@@ -155,6 +171,7 @@ impl EstimatorStepper {
                 EstimatorState::Gradient(GradientState::new(prices, denominator_decay.is_some()))
             }
             Self::Variance { .. } => EstimatorState::Variance(VarianceState::new(prices)),
+            Self::PriceVariance { .. } => EstimatorState::PriceVariance(PriceVarianceState::new(prices)),
             Self::Covariance { .. } => EstimatorState::Covariance(CovarianceState::new(prices)),
         }
     }
@@ -172,6 +189,7 @@ impl EstimatorStepper {
                 state.step(decay, denominator_decay.as_deref(), row.prices)
             }
             (Self::Variance { decay }, EstimatorState::Variance(state)) => state.step(decay, row.prices),
+            (Self::PriceVariance { decay }, EstimatorState::PriceVariance(state)) => state.step(decay, row.prices),
             (Self::Covariance { decay }, EstimatorState::Covariance(state)) => state.step(decay, row.prices),
             (stepper, state) => panic!("the state {state:?} is not one of {stepper:?}"),
         }

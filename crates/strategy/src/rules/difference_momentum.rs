@@ -75,6 +75,10 @@ impl Rule for DifferenceMomentum {
         context.remove_mean(signal, Self::gain(context))
     }
 
+    fn has_contract(&self) -> bool {
+        true
+    }
+
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
         initial.memory_values(settings).with("k", initial.leaf(&initial.k_per_day, settings, |k| k))
     }

@@ -83,6 +83,10 @@ impl Rule for MeanReversionChannel {
         context.remove_mean(signal, context.gain(memory))
     }
 
+    fn has_contract(&self) -> bool {
+        true
+    }
+
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
         let from_log2 = |list: &[f64]| initial.leaf(list, settings, |raw| inverse_squareplus(raw.exp2()));
         initial

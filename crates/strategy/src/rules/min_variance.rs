@@ -32,7 +32,7 @@ pub enum Covariance {
     Full,
 }
 
-/// Target weights of least variance, smoothed over `memory_days_2`.
+/// Target weights of least variance, smoothed over `memory_days_2`. Variances are those of returns; those of prices on chain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MinVariance {
     /// Which part of the covariance decides.
@@ -86,6 +86,8 @@ impl Rule for MinVariance {
     fn estimators(&self, context: &RuleContext<'_>) -> Vec<Estimator> {
         let decay = Self::decay(context);
         vec![match self.covariance {
+            // The contract looks at prices, not returns (spec 13 sec. 12.4).
+            Covariance::Diagonal if context.settings.execution.is_on_chain() => Estimator::PriceVariance { decay },
             Covariance::Diagonal => Estimator::Variance { decay },
             Covariance::Full => Estimator::Covariance { decay },
         }]
@@ -97,6 +99,10 @@ impl Rule for MinVariance {
             Covariance::Full => least_variance(estimates[0].clone(), context),
         };
         raw.clone() / raw.sum_dim(2)
+    }
+
+    fn has_contract(&self) -> bool {
+        self.covariance == Covariance::Diagonal
     }
 
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {

@@ -75,6 +75,10 @@ impl Rule for Momentum {
         context.remove_mean(estimates[0].clone(), gain)
     }
 
+    fn has_contract(&self) -> bool {
+        true
+    }
+
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
         initial.momentum_values(settings)
     }
@@ -107,6 +111,10 @@ impl Rule for AntiMomentum {
 
     fn signal(&self, estimates: &[Tensor<3>], context: &RuleContext<'_>) -> Tensor<3> {
         Momentum.signal(estimates, context).neg()
+    }
+
+    fn has_contract(&self) -> bool {
+        true
     }
 
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {

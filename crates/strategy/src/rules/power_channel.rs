@@ -45,6 +45,10 @@ impl Rule for PowerChannel {
         context.remove_mean(signal, context.gain(context.memory_days(context.decay())))
     }
 
+    fn has_contract(&self) -> bool {
+        true
+    }
+
     fn initial_values(&self, initial: &InitialSettings, settings: &StrategySettings) -> ParameterValues {
         initial.power_values(settings)
     }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::hint;
 use super::outcome::{Document, Outcome, outcomes, ratio, small};
 use crate::EXIT_DONE;
-use crate::config::ResolvedConfig;
 use crate::config::pool::COMPOSITE;
+use crate::config::{Execution, ResolvedConfig};
 use crate::describe::{self, number, table};
 use crate::kind::has_a_curve;
 use crate::output::{Hinted, Output};
@@ -34,6 +34,7 @@ pub(super) fn run(config: &ResolvedConfig, tolerance: f64, output: &mut Output<'
     let mut names: Vec<String> =
         rules::all(&RuleOptions::default()).iter().map(|rule| rule.name().to_owned()).collect();
     names.extend((config.pool.rule == COMPOSITE).then(|| COMPOSITE.to_owned()));
+    let on_chain = config.pool.execution == Execution::Onchain;
     let loaded = Setup::load_prices(config)?;
     let mut found: Vec<(String, Vec<Outcome>)> = Vec::new();
     let mut skipped: Vec<(String, String)> = Vec::new();
@@ -46,7 +47,8 @@ pub(super) fn run(config: &ResolvedConfig, tolerance: f64, output: &mut Output<'
         let (values, setup) = match prepared {
             Ok(prepared) => prepared,
             // It needs circulating supplies, another number of assets, or a starting point.
-            Err(error) if has_a_curve(&name) || needs_market_caps(&of_rule.pool)? => {
+            // Or there is no contract of it.
+            Err(error) if has_a_curve(&name) || on_chain || needs_market_caps(&of_rule.pool)? => {
                 skipped.push((name, format!("{error:#}")));
                 continue;
             }

@@ -2,6 +2,7 @@
 
 mod benchmark;
 mod curves;
+mod execution;
 mod rule;
 mod training;
 
@@ -32,7 +33,7 @@ pub fn check(config: &RunConfig, places: &Places) -> Checked {
     checker.train(config)?;
     checker.learning_rate(config)?;
     checker.runtime(config)?;
-    checker.available(config)
+    checker.execution(config)
 }
 
 /// Checks `[data]` alone.
@@ -215,15 +216,6 @@ impl Checker<'_> {
         if device == super::DeviceKind::Wgpu && runtime.precision == Some(Precision::F64) {
             let hint = Some("use --precision f32, or --device cpu".to_owned());
             return self.refuse("runtime.precision", "is \"f64\"; wgpu computes f64 wrongly without saying so", hint);
-        }
-        Ok(())
-    }
-
-    /// What the schema knows and a later version will compute.
-    fn available(&self, config: &RunConfig) -> Checked {
-        let pool = &config.pool;
-        if pool.execution == super::Execution::Onchain {
-            return self.not_available("pool.execution", "\"onchain\"", "only pool.execution = \"ideal\"");
         }
         Ok(())
     }
