@@ -10,12 +10,18 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use gradpool_market::{PeriodSpec, Periods, SynthesisSpec, synthesize};
 use gradpool_metrics::Metric;
 use gradpool_pools::{Pool, PoolSettings, Valuation};
-use gradpool_strategy::{InitialSettings, ParameterSets, Strategy, StrategySettings, WeightPath, Windows, rules};
+use gradpool_strategy::{
+    Execution, InitialSettings, ParameterSets, Strategy, StrategySettings, WeightPath, Windows, rules,
+};
 use gradpool_trainer::{Experiment, Goal};
 
 const DAY: usize = 1440;
 
 fn experiment(interval_rows: usize, path: WeightPath, valuation: Valuation) -> Experiment {
+    experiment_of(Execution::Ideal, interval_rows, path, valuation)
+}
+
+fn experiment_of(execution: Execution, interval_rows: usize, path: WeightPath, valuation: Valuation) -> Experiment {
     let prices = synthesize(&SynthesisSpec { days: 730.0, ..SynthesisSpec::default() }).unwrap();
     let start_ms = prices.grid().time_ms(365 * DAY);
     let spec = PeriodSpec { burn_in_days: 365.0, ..PeriodSpec::new(start_ms, prices.grid().end_ms()) };
@@ -24,6 +30,7 @@ fn experiment(interval_rows: usize, path: WeightPath, valuation: Valuation) -> E
         update_interval_rows: interval_rows,
         interpolation_rows: interval_rows,
         path,
+        execution,
         ..StrategySettings::daily(3, 1.0)
     };
     let strategy = Strategy::new(rules::by_name("momentum").unwrap(), settings).unwrap();
@@ -76,6 +83,12 @@ fn training_step(criterion: &mut Criterion) {
                 });
             });
         }
+        let on_chain = Execution::OnChain { epsilon_max: None };
+        let experiment = experiment_of(on_chain, interval_rows, WeightPath::Scan, Valuation::Auto);
+        let (parameters, windows) = (parameters(&experiment, 4), windows(&experiment, 8));
+        group.bench_function("on chain: value and gradient, 8 x 4", |bencher| {
+            bencher.iter(|| black_box(experiment.gradient(&parameters, Metric::DailyLogSharpe, &windows).unwrap()));
+        });
         group.finish();
     }
 

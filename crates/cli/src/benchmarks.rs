@@ -15,7 +15,7 @@ use gradpool_metrics::{Metric, MetricValue};
 use gradpool_pools::{Pool, PoolKind, PoolSettings, RowInputs};
 use gradpool_strategy::fees::FeeSettings;
 use gradpool_strategy::rules::Constant;
-use gradpool_strategy::{ParameterSets, ParameterValues, Strategy, StrategySettings, Windows};
+use gradpool_strategy::{Execution, ParameterSets, ParameterValues, Strategy, StrategySettings, Windows};
 use gradpool_trainer::{Deposit, Experiment, TrainSettings};
 
 use crate::config::ResolvedConfig;
@@ -155,10 +155,14 @@ impl<'a> Benchmarks<'a> {
 /// The pool of a setup with weights that never move.
 fn constant_weights(setup: &Setup, arbitrate: bool) -> anyhow::Result<Experiment> {
     let pool = setup.experiment.pool();
-    // Bounds and trained fees belong to the judged pool: a held basket has none, and constant weights trade at
+    // Bounds, trained fees and contracts belong to the judged pool: a held basket has none, and constant weights trade at
     // `pool.fee_rate`.
-    let settings =
-        StrategySettings { bounds: None, fee: FeeSettings::default(), ..setup.strategy().settings().clone() };
+    let settings = StrategySettings {
+        bounds: None,
+        fee: FeeSettings::default(),
+        execution: Execution::Ideal,
+        ..setup.strategy().settings().clone()
+    };
     let strategy = Strategy::new(Arc::new(Constant::BALANCER), settings)?;
     let pool = Pool::new(strategy, PoolSettings { kind: PoolKind::Weighted, arbitrate, ..pool.settings().clone() })?;
     let goal = setup.experiment.goal().clone();

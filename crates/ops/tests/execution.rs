@@ -75,7 +75,9 @@ fn calls() -> impl Strategy<Value = Call> {
             for row in initial.chunks_mut(assets) {
                 // No pool is deployed below its rail.
                 let total: f64 = row.iter().map(|value| value.exp()).sum();
-                row.iter_mut().for_each(|value| *value = rail / assets as f64 + (1.0 - rail) * value.exp() / total);
+                for value in row {
+                    *value = rail / assets as f64 + (1.0 - rail) * value.exp() / total;
+                }
             }
             let settings = ExecutionSettings {
                 minimum_weight: rail / assets as f64,

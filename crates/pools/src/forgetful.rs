@@ -10,7 +10,6 @@ use crate::pool::{Path, Pool, pick};
 impl Pool {
     /// Reserves `[sets * windows, samples, assets]` at visits, by spec 04 sec. 4.2 with the ratios of rows at rest left out.
     pub(crate) fn forgetful_reserves(
-        &self,
         history: &PricedHistory,
         path: Path<'_>,
         initial_reserves: &Tensor<2>,

@@ -160,7 +160,7 @@ impl Pool {
         let reserves = if let PoolKind::Rebalanced(kind) = self.settings.kind {
             self.rebalanced_reserves(kind, history, path, samples)?
         } else if self.settings.rest == Rest::Forgetful && self.settings.costs.are_none() {
-            self.forgetful_reserves(history, path, initial_reserves, samples)
+            Self::forgetful_reserves(history, path, initial_reserves, samples)
         } else if self.settings.arbitrate {
             let constant = || initial_reserves.clone().narrow(1, 0, 1).zeros_like() + self.settings.costs.fee_rate;
             let fees = fees.unwrap_or_else(constant);
@@ -249,14 +249,14 @@ impl Pool {
         let log_growth = if let PoolKind::Rebalanced(kind) = self.settings.kind {
             self.rebalanced_growth(kind, history, path, &visits)?
         } else if closed {
-            self.closed_form(history, path, &visits)?
+            Self::closed_form(history, path, &visits)?
         } else {
-            let all = self.step_by_step(history, path)?;
+            let all = Self::step_by_step(history, path)?;
             if visits.len() == layout.visited() { all } else { pick(all, visits.iter().map(|row| row / layout.stride)) }
         };
         let values = log_growth.exp() * self.settings.initial_value;
         if samples != visits {
-            return Ok(self.carried_values(history, path, samples, (&visits, &places), values));
+            return Ok(Self::carried_values(history, path, samples, (&visits, &places), values));
         }
         if !self.strategy.settings().straight_through_limits {
             return Ok(values);
@@ -268,7 +268,7 @@ impl Pool {
     }
 
     /// `ln(V / V_0)` at visited rows by the closed form of spec 12.1.
-    fn closed_form(&self, history: &PricedHistory, path: Path<'_>, visits: &[usize]) -> Result<Tensor<2>, PoolError> {
+    fn closed_form(history: &PricedHistory, path: Path<'_>, visits: &[usize]) -> Result<Tensor<2>, PoolError> {
         let Path { positions, layout, windows } = path;
         let [batch, _, assets] = positions.dims();
         let zero = || Tensor::<2>::zeros([batch, 1], (&positions.device(), positions.dtype()));
@@ -294,7 +294,7 @@ impl Pool {
     }
 
     /// `ln(V / V_0)` at every visited row, one after another.
-    fn step_by_step(&self, history: &PricedHistory, path: Path<'_>) -> Result<Tensor<2>, PoolError> {
+    fn step_by_step(history: &PricedHistory, path: Path<'_>) -> Result<Tensor<2>, PoolError> {
         let Path { positions, layout, windows } = path;
         let assets = positions.dims()[2];
         let mut log_prices = Vec::with_capacity(windows.starts.len() * layout.visited() * assets);
@@ -310,7 +310,6 @@ impl Pool {
 
     /// Values at rows between two arbitrages: the reserves of the last one at the row's own prices.
     fn carried_values(
-        &self,
         history: &PricedHistory,
         path: Path<'_>,
         samples: &[usize],

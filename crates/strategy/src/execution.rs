@@ -69,11 +69,8 @@ pub(crate) fn validate(settings: &StrategySettings) -> Result<(), StrategyError>
         let valid = format!("at least {SMALLEST_GUARD_RAIL} on chain (the factory refuses less: INV_ABSWGT)");
         return refuse("minimum_weight", settings.minimum_weight, valid);
     }
-    if let Some(epsilon_max) = settings.epsilon_max().filter(|epsilon| !(*epsilon > 0.0)) {
-        return refuse("epsilon_max", epsilon_max, "above 0 and at most 1 (the factory refuses others: INV_EPMX)");
-    }
     if let Execution::OnChain { epsilon_max: Some(epsilon_max) } = settings.execution
-        && epsilon_max > 1.0
+        && !(f64::MIN_POSITIVE..=1.0).contains(&epsilon_max)
     {
         return refuse("epsilon_max", epsilon_max, "above 0 and at most 1 (the factory refuses others: INV_EPMX)");
     }

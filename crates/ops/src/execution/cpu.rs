@@ -130,21 +130,17 @@ fn entry_backward<F: Real>(past: Past<'_, F>, layout: &Layout, limits: &Limits, 
         let output = wide(&outputs[of_update.clone()]);
         let mut to_output = [0.0; MOST_ASSETS];
         let retention = retention.as_ref().map(<[f64; MOST_ASSETS]>::as_slice);
-        match step::raw_weights(&stored[..assets], &output, retention) {
-            Some(raw) => step::backward(
-                &step::forward(&stored[..assets], &raw, limits),
-                limits,
-                Cotangents {
-                    weights: &mut reached,
-                    seconds: cotangent[(index + 1) * width + assets].wide(),
-                    output: &mut to_output,
-                    retention: retention.map(|retention| (retention, to_retention.as_mut_slice())),
-                },
-            ),
-            None => {
-                reached.fill(f64::NAN);
-                to_output.fill(f64::NAN);
-            }
+        if let Some(raw) = step::raw_weights(&stored[..assets], &output, retention) {
+            let cotangents = Cotangents {
+                weights: &mut reached,
+                seconds: cotangent[(index + 1) * width + assets].wide(),
+                output: &mut to_output,
+                retention: retention.map(|retention| (retention, to_retention.as_mut_slice())),
+            };
+            step::backward(&step::forward(&stored[..assets], &raw, limits), limits, cotangents);
+        } else {
+            reached.fill(f64::NAN);
+            to_output.fill(f64::NAN);
         }
         for (gradient, found) in to_outputs[of_update].iter_mut().zip(to_output) {
             *gradient = F::of(found);

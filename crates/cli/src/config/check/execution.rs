@@ -13,13 +13,11 @@ impl Checker<'_> {
     pub(super) fn execution(&self, config: &RunConfig) -> Checked {
         let pool = &config.pool;
         if pool.execution == Execution::Ideal {
-            return match pool.epsilon_max {
-                None => Ok(()),
-                Some(_) => {
-                    let hint = "write pool.execution = \"onchain\", or limit weights by `pool.maximum_change_per_min`";
-                    self.refuse("pool.epsilon_max", "has no effect on an ideal pool", Some(hint.to_owned()))
-                }
-            };
+            if pool.epsilon_max.is_none() {
+                return Ok(());
+            }
+            let hint = "write pool.execution = \"onchain\", or limit weights by `pool.maximum_change_per_min`";
+            return self.refuse("pool.epsilon_max", "has no effect on an ideal pool", Some(hint.to_owned()));
         }
         self.contract(config)?;
         let epsilon = pool.epsilon_max.unwrap_or(1.0);
