@@ -11,7 +11,7 @@ use gradpool_market::Step;
 use gradpool_pools::PoolSettings;
 use gradpool_strategy::rules::{
     AntiMomentum, Covariance, DifferenceMomentum, IndexMarketCap, IndexVariant, MeanReversionChannel, MinVariance,
-    Momentum, PowerChannel, TripleThreat, builtin,
+    Momentum, PowerChannel, TripleThreat, TutorialMomentum, builtin,
 };
 use gradpool_strategy::{
     BoundsForm, Composite, Ensemble, InitialSettings, OutputKind, Rule, StrategySettings, Windows,
@@ -32,6 +32,7 @@ rule_laws!(
     mean_reversion_channel => Subject::of(MeanReversionChannel),
     triple_threat_mean_reversion_channel => Subject::of(TripleThreat),
     difference_momentum => Subject::of(DifferenceMomentum),
+    tutorial_momentum => Subject::of(TutorialMomentum),
     min_variance => Subject::of(MinVariance::default()),
     min_variance_full => Subject::of(MinVariance { covariance: Covariance::Full }),
     index_market_cap => Subject::of(IndexMarketCap::default()),
@@ -42,10 +43,13 @@ rule_laws!(
         Subject::of(IndexMarketCap { variant: IndexVariant::Fund, ..IndexMarketCap::default() }),
     ensemble_of_momentum => Subject::of(ensemble(Momentum, 3)),
     ensemble_of_targets => Subject::of(ensemble(MinVariance::default(), 2)),
+    ensemble_of_tutorial_momentum => Subject::of(ensemble(TutorialMomentum, 2)),
     ensemble_of_triple_threat => Subject::of(ensemble(TripleThreat, 2)),
     composite_of_changes => Subject::of(composite(vec![Arc::new(Momentum), Arc::new(MeanReversionChannel)])),
     composite_of_targets =>
         Subject::of(composite(vec![Arc::new(MinVariance::default()), Arc::new(IndexMarketCap::default())])),
+    composite_with_tutorial_momentum =>
+        Subject::of(composite(vec![Arc::new(TutorialMomentum), Arc::new(Momentum)])),
     composite_of_both => Subject::of(composite(vec![Arc::new(Momentum), Arc::new(MinVariance::default())])),
     ensemble_of_composites =>
         Subject::of(ensemble(composite(vec![Arc::new(Momentum), Arc::new(AntiMomentum)]), 2)),

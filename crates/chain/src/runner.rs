@@ -9,7 +9,7 @@ use crate::fixed_point::SCALE;
 use crate::interpolation::StoredWeights;
 use crate::multiplier::{self, NEVER, Run};
 use crate::oracle::{self, Oracle};
-use crate::rules::{Caller, Rule, RuleCall, RuleState};
+use crate::rules::{Caller, Rule, RuleCall, RuleOutcome, RuleState};
 
 /// Permission bit: anybody may run an update.
 pub const PERFORM_UPDATE: u8 = 1;
@@ -64,6 +64,8 @@ pub struct Update {
     pub guarded: Vec<Int256>,
     /// Multipliers before they are cut to nine decimals, and their end.
     pub run: Run,
+    /// What the pool stored of it.
+    pub stored: StoredWeights,
 }
 
 /// A deployed pool.
@@ -158,7 +160,8 @@ impl Pool {
         let run = self.run_to(&previous_weights, &outcome.guarded, settings.update_interval, time)?;
         self.state = state;
         self.last_run = time;
-        Ok(Update { previous_weights, estimate: outcome.estimate, raw: outcome.raw, guarded: outcome.guarded, run })
+        let RuleOutcome { estimate, raw, guarded } = outcome;
+        Ok(Update { previous_weights, estimate, raw, guarded, run, stored: self.weights })
     }
 
     /// Stores the run from these weights through a target.

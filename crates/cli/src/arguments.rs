@@ -90,9 +90,11 @@ pub enum Command {
     Export(commands::export::ExportArguments),
     /// Checks that every way to compute a pool's weights gives the same numbers
     Compare(commands::compare::CompareArguments),
+    /// Runs a strategy in the integers of its contract, beside the simulation
+    Replay(commands::replay::ReplayArguments),
     /// Lists the rules that move weights, with their parameters
     Rules(commands::rules::RulesArguments),
-    /// Checks this build against numbers that real contracts returned
+    /// Checks this build against numbers of real contracts and of the reference system
     Verify(commands::verify::VerifyArguments),
     /// Prints the JSON schema of configurations
     Schema(commands::schema::SchemaArguments),

@@ -8,6 +8,7 @@ pub mod arguments;
 pub mod benchmarks;
 pub mod commands;
 pub mod config;
+pub mod conformance;
 pub mod contract;
 pub mod describe;
 pub mod fingerprint;
@@ -97,8 +98,9 @@ fn dispatch(cli: Cli, output: &mut Output<'_>) -> anyhow::Result<u8> {
         Command::Simulate(arguments) => commands::simulate::run(&arguments, &cli.common, output),
         Command::Export(arguments) => commands::export::run(&arguments, &cli.common, output),
         Command::Compare(arguments) => commands::compare::run(&arguments, &cli.common, output),
+        Command::Replay(arguments) => commands::replay::run(&arguments, &cli.common, output),
         Command::Rules(arguments) => commands::rules::run(&arguments, output),
-        Command::Verify(arguments) => commands::verify::run(&arguments, output),
+        Command::Verify(arguments) => commands::verify::run(&arguments, &cli.common, output),
         Command::Schema(_) => commands::schema::run(output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),
     }

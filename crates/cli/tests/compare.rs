@@ -19,7 +19,7 @@ fn every_path_agrees_on_bundled_prices() {
     let document = outcome.json();
     assert_eq!(document["agree"], true);
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.keys().collect::<Vec<_>>(), ["scan", "stream", "vectorized"]);
+    assert_eq!(paths.keys().collect::<Vec<_>>(), ["onchain", "scan", "stream", "vectorized"]);
     for (name, path) in paths {
         assert!(path["final_value"].as_f64().unwrap() > 0.0, "{name}");
         assert!(path["seconds"].as_f64().unwrap() > 0.0, "{name}");
@@ -27,6 +27,28 @@ fn every_path_agrees_on_bundled_prices() {
     assert_eq!(paths["scan"]["final_value_relative_difference"], 0.0);
     assert_eq!(paths["stream"]["max_weight_difference"], 0.0, "scan and stream have the same weights, bit for bit");
     assert!(document["ratio_scan_to_vectorized"].as_f64().unwrap() > 0.0);
+}
+
+/// It is what `replay` has with a punctual keeper, and too far from the others to decide about agreement.
+#[test]
+fn the_contract_is_beside_the_paths_and_decides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let params = folder.path().join("params.json").display().to_string();
+    std::fs::write(&params, r#"{"log_k": -3, "logit_lamb": 2, "initial_weights_logits": [1, 1, 1]}"#).unwrap();
+    let document = compare(&["--params", &params, "--rtol", "1e-12", "--json"]).json();
+    assert_eq!((&document["agree"], &document["skipped"]), (&true.into(), &serde_json::json!({})));
+    let on_chain = &document["paths"]["onchain"];
+    let difference = on_chain["max_weight_difference"].as_f64().unwrap();
+    assert!(difference > 1e-9 && difference < 1e-2, "{on_chain}");
+    let replayed = gradpool(["replay", &params, "--config", CONFIG, "--json"]).json();
+    assert_eq!(replayed["final_value"]["chain"], on_chain["final_value"]);
+
+    let document = compare(&["--set", "pool.rule=min_variance", "--set", "pool.covariance=full", "--json"]).json();
+    assert!(document["paths"]["onchain"].is_null(), "{document}");
+    let reason = document["skipped"]["onchain"].as_str().unwrap();
+    assert!(reason.contains("not at the whole covariance") && !reason.contains('\n'), "{reason}");
+    let text = compare(&["--set", "pool.rule=hodl"]).stdout;
+    assert!(text.contains("onchain: none: "), "{text}");
 }
 
 #[test]
@@ -112,6 +134,7 @@ fn every_rule_that_the_data_allow_in_one_table() {
     for (name, rule) in rules {
         assert_eq!(rule["paths"]["stream"]["max_weight_difference"], 0.0, "{name}");
         assert!(rule["ratio_scan_to_vectorized"].as_f64().unwrap() > 0.0, "{name}");
+        assert_ne!(rule["paths"]["onchain"].is_object(), rule["skipped"]["onchain"].is_string(), "{name}");
     }
     // There are no market caps beside the bundled prices.
     assert!(document["skipped"]["index_market_cap"].as_str().unwrap().contains("`data.market_caps` is not set"));

@@ -7,7 +7,7 @@ mod support;
 
 use std::path::Path;
 
-use golden::{Golden, assert_close, numbers};
+use golden::{Golden, assert_close, numbers, prices_beside};
 use gradpool_cli::EXIT_DONE;
 use gradpool_cli::config::{Loaded, Overrides, Source, load};
 use gradpool_cli::setup::Setup;
@@ -330,8 +330,8 @@ fn the_reference_systems_numbers_come_out_of_files() {
         ("mom_dynamic_trades", &[]),
         ("mom_dynamic_noise_split", &protocol),
     ] {
-        let (case, project) = (Golden::load(&folder, name), Project::new(""));
-        let (config, prices) = (case.path.display().to_string(), case.prices.display().to_string());
+        let (case, project) = (golden::load(&folder, name), Project::new(""));
+        let (config, prices) = (case.path.display().to_string(), prices_beside(&case.path).display().to_string());
         let files = files_of(&case, &project);
         let options = files.iter().flat_map(|file| ["--input", file]).chain(["--set", "pool.arbitrage=pairwise"]);
         for path in ["scan", "stream"] {

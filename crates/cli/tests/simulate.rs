@@ -8,7 +8,8 @@ mod support;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use golden::{Golden, arrays, assert_close, number, numbers};
+use golden::{Golden, arrays, assert_close, numbers, prices_beside};
+use gradpool_cli::conformance::golden::number;
 use gradpool_cli::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ fn simulate(folder: &Path, options: &[&str]) -> Outcome {
 fn simulate_golden(case: &Golden, path: &str, options: &[&str]) -> (Value, golden::Arrays) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("series.safetensors").display().to_string();
-    let (config, prices) = (case.path.display().to_string(), case.prices.display().to_string());
+    let (config, prices) = (case.path.display().to_string(), prices_beside(&case.path).display().to_string());
     let fixed =
         ["simulate", &config, "--params", &config, "--data", &prices, "--path", path, "--series", &file, "--json"];
     let outcome = gradpool(fixed.iter().chain(options));
@@ -134,7 +135,7 @@ fn gradients_agree(case: &Golden, found: &Value) {
 
 fn check(name: &str, set: &[&str]) {
     let Some(folder) = shared("golden") else { return };
-    let case = Golden::load(&folder, name);
+    let case = golden::load(&folder, name);
     let gradients = case.json["gradients"].as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(",");
     let mut of_scan = None;
     for path in ["vectorized", "scan"] {
@@ -191,7 +192,7 @@ fn a_target_rule_with_circulating_supplies() {
 #[test]
 fn minimum_variance_with_the_defect_that_its_numbers_have() {
     let Some(folder) = shared("golden") else { return };
-    let case = Golden::load(&folder, "minvar_vec_1440_zero");
+    let case = golden::load(&folder, "minvar_vec_1440_zero");
     let set = ["--set", "pool.compat.min_variance_lookahead=true", "--gradients", "final_value"];
     for path in ["vectorized", "scan"] {
         let (document, series) = simulate_golden(&case, path, &set);

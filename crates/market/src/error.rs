@@ -8,6 +8,8 @@ use crate::time::{format_duration, format_time};
 
 const MARKET_CAP_LAYOUT: &str =
     "a market-cap file is a CSV with the columns snapped_at (date and time, UTC), price and market_cap (both USD)";
+/// What a file of times looks like.
+const TIMES_LAYOUT: &str = "a file of times is a CSV with the column unix: seconds or milliseconds of the Unix epoch";
 const INPUT_LAYOUT: &str = "a file of inputs is a CSV with the column unix and those of its kind: fees or bps; trade_gas_cost_usd or USD; \
      arb_fees or bps; lp_supply; token_in, token_out and amount_in";
 
@@ -315,6 +317,12 @@ pub enum MarketError {
         /// What is wrong with it.
         defect: Box<Self>,
     },
+    /// A file of times with a defect.
+    #[error(transparent)]
+    TimesFile {
+        /// What is wrong with it.
+        defect: Box<Self>,
+    },
     /// A file without a single row.
     #[error("{} has no rows below its header", file.display())]
     Empty {
@@ -456,6 +464,10 @@ impl MarketError {
             Self::MarketCapFile { defect } if matches!(**defect, Self::MissingColumn { .. }) => {
                 MARKET_CAP_LAYOUT.to_owned()
             }
+            Self::TimesFile { defect } => match &**defect {
+                Self::MissingColumn { .. } => TIMES_LAYOUT.to_owned(),
+                _ => return None,
+            },
             Self::InputFile { defect } => match &**defect {
                 Self::MissingColumn { .. } => INPUT_LAYOUT.to_owned(),
                 Self::UnknownToken { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),

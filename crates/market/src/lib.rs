@@ -4,7 +4,7 @@
 //! prices in USD of several assets on one regular [`Grid`] without holes. [`Periods`] cuts its rows into burn-in, training, validation
 //! and test; [`load_supplies`] reads circulating supplies onto the same grid ([`SupplyTable`]),
 //! [`load_spreads`] estimates bid-ask spreads for its days ([`SpreadTable`]), [`load_series`] and [`load_trades`] read what else changes from
-//! row to row. [`inspect`] says what is wrong with files,
+//! row to row, [`load_times`] when something happens. [`inspect`] says what is wrong with files,
 //! [`convert`] brings them into the standard layout.
 //!
 //! Rows are rows: the step of the grid is known and any that divides a day, so a row index is never a minute.
@@ -45,7 +45,7 @@ mod write;
 pub use convert::{ConvertOptions, ConvertedFile, convert};
 pub use error::{MarketError, Place};
 pub use grid::Grid;
-pub use inputs::{RowSeries, SeriesKind, Trade, TradeList, load_series, load_trades};
+pub use inputs::{RowSeries, SeriesKind, Trade, TradeList, load_series, load_times, load_trades};
 pub use inspect::{AssetInspection, CommonSpan, Inspection, MissingRows, RowProblem, inspect, inspect_path};
 pub use load::{load, load_range};
 pub use origin::AssetOrigin;

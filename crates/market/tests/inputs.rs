@@ -5,7 +5,9 @@ mod support;
 
 use std::fmt::Write as _;
 
-use gradpool_market::{Grid, MINUTE_MS, MarketError, RowSeries, SeriesKind, TradeList, load_series, load_trades};
+use gradpool_market::{
+    Grid, MINUTE_MS, MarketError, RowSeries, SeriesKind, TradeList, load_series, load_times, load_trades,
+};
 use proptest::prelude::*;
 use support::{DAY, folder};
 
@@ -231,4 +233,23 @@ proptest! {
             prop_assert!(grid.time_ms(trade.row) <= time_ms && time_ms < grid.time_ms(trade.row + 1));
         }
     }
+}
+
+#[test]
+fn times_are_read_in_their_order_and_nothing_else_is_asked_of_them() {
+    let read = |text: &str| {
+        let folder = folder(&[(FILE, text)]);
+        load_times(&folder.path().join(FILE))
+    };
+    assert_eq!(read("unix\n1700000000\n1700086400\n").unwrap(), [1_700_000_000_000, 1_700_086_400_000]);
+    assert_eq!(read("block,unix\n7,1700000000123\n").unwrap(), [1_700_000_000_123]);
+    let refused = |read: Result<Vec<i64>, MarketError>| {
+        let error = read.unwrap_err();
+        format!("{error}; hint: {}", error.hint().unwrap_or_default())
+    };
+    assert!(refused(read("unix\n")).contains("input.csv"));
+    assert!(refused(read("time\n1700000000\n")).contains("hint: a file of times is a CSV with the column unix"));
+    assert!(refused(read("unix\n1700086400\n1700000000\n")).contains("line 3"));
+    assert!(refused(read("unix\n1700000000\n1700000000\n")).contains("line 3"));
+    assert!(refused(read("unix\nsoon\n")).contains("soon"));
 }

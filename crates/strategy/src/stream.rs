@@ -168,6 +168,23 @@ impl StreamingStrategy {
         Some(GuardrailBounds { lower, upper })
     }
 
+    /// What a rule output adds to the weights that a step keeps.
+    fn pull(&self, output: &[f64]) -> Vec<f64> {
+        match (self.strategy.rule().output_kind(), &self.retention) {
+            (OutputKind::Target, Some(retention)) => {
+                output.iter().zip(retention).map(|(target, kept)| target * (1.0 - kept)).collect()
+            }
+            _ => output.to_vec(),
+        }
+    }
+
+    /// Where a rule output leads from these weights, before any guardrail.
+    pub fn raw_weights(&self, weights: &[f64], output: &[f64]) -> Vec<f64> {
+        let kept = |asset: usize| self.retention.as_ref().map_or(1.0, |retention| retention[asset]);
+        let pull = self.pull(output);
+        weights.iter().zip(pull).enumerate().map(|(asset, (weight, pull))| kept(asset) * weight + pull).collect()
+    }
+
     /// Takes one rule output and returns where the ramp starts, how much it moves per row, and where it was meant to go.
     pub fn coarse_step(&self, state: &mut GuardrailState, output: &[f64]) -> CoarseStep {
         self.ramp(state, output).0
@@ -175,12 +192,7 @@ impl StreamingStrategy {
 
     /// [`StreamingStrategy::coarse_step`] and the rows in which weights move.
     fn ramp(&self, state: &mut GuardrailState, output: &[f64]) -> (CoarseStep, f64) {
-        let pull: Vec<f64> = match (self.strategy.rule().output_kind(), &self.retention) {
-            (OutputKind::Target, Some(retention)) => {
-                output.iter().zip(retention).map(|(target, kept)| target * (1.0 - kept)).collect()
-            }
-            _ => output.to_vec(),
-        };
+        let pull = self.pull(output);
         let (settings, retention) = (self.strategy.settings(), self.retention.as_deref());
         let (step, rows) = if let Some(contract) = settings.execution_settings() {
             let update = execution_update(&state.weights, &pull, retention, &contract);

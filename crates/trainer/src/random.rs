@@ -15,6 +15,8 @@ pub enum Purpose {
     Restart = 3,
     /// Space-filling designs.
     Design = 4,
+    /// When a keeper triggers updates.
+    Keeper = 16,
 }
 
 /// The ChaCha8 stream of (seed, purpose, step, index): the four numbers are its 256-bit key.

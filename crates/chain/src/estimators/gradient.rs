@@ -1,11 +1,19 @@
 use crate::error::Revert;
-use crate::fixed_point::{SCALE, divide, multiply, power};
+use crate::fixed_point::{ONE, SCALE, divide, multiply, power};
 use crate::packing::PairWriter;
 use crate::{Int256, element};
 
 use super::{Estimate, Lambda};
 
 const THREE: Int256 = Int256::new(3 * SCALE);
+
+/// `(1 - lambda)^3 / lambda`: of a long memory only a few units of the last decimal are left, or none (spec 13.3).
+///
+/// # Errors
+/// [`Panic::DivisionByZero`](crate::Panic::DivisionByZero) for lambda 0, and those of [`power`].
+pub fn gradient_scale(lambda: Int256) -> Result<Int256, Revert> {
+    divide(power(ONE.checked_sub(lambda)?, THREE)?, lambda)
+}
 
 /// Gradients of the prices' trend, in price units per update (spec 13.3).
 ///
@@ -22,7 +30,7 @@ pub fn gradient(
     state: &[Int256],
 ) -> Result<Estimate, Revert> {
     let assets = state.len();
-    let scale_of = |asset: usize| divide(power(lambda.complement(asset)?, THREE)?, lambda.of(asset)?);
+    let scale_of = |asset: usize| gradient_scale(lambda.of(asset)?);
     let shared_scale = if lambda.is_scalar() { Some(scale_of(0)?) } else { None };
     let mut writer = PairWriter::default();
     let mut values = Vec::with_capacity(assets);

@@ -6,7 +6,7 @@ mod moving_average;
 mod variance;
 
 pub use covariance::{Covariance, covariance};
-pub use gradient::gradient;
+pub use gradient::{gradient, gradient_scale};
 pub(crate) use moving_average::average;
 pub use moving_average::moving_average;
 pub use variance::variance;

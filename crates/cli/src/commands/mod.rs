@@ -5,6 +5,7 @@ pub mod completions;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod replay;
 pub mod rules;
 pub mod schema;
 pub mod simulate;

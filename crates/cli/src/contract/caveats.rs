@@ -13,40 +13,47 @@ const SHORT_COMPLEMENT: f64 = 1e-4;
 
 /// The caveats of a contract's terms and of its pool.
 pub(super) fn of(terms: &ContractTerms, setup: &Setup) -> Vec<String> {
-    let settings = setup.strategy().settings();
-    let mut found = Vec::new();
-    let mut say = |holds: bool, text: &str| {
-        if holds {
-            found.push(text.to_owned());
-        }
-    };
     let of_returns = terms.caveats.contains(&ContractCaveat::VarianceOfReturns);
-    say(
-        of_returns,
-        "the contract takes the variance of prices, and this strategy was trained on that of returns: on chain, assets with a \
-         high price get almost no weight; train with `pool.execution = \"onchain\"`, which takes the contract's variance",
-    );
-    say(
-        !settings.execution.is_on_chain() && settings.interpolation_rows < settings.update_interval_rows,
-        "the contract moves weights over the whole update interval (`pool.update_interval_min`), not only over \
-         `pool.interpolation_min`",
-    );
-    say(
-        settings.interpolation != Interpolation::Linear,
-        "the contract moves weights in straight lines, whatever `pool.interpolation` says",
-    );
     let has_gradient = !matches!(terms.rule, ContractRule::DifferenceMomentum | ContractRule::MinimumVariance);
     let is_long = terms.lambda.iter().any(|lambda| 1.0 - lambda < SHORT_COMPLEMENT);
-    say(
-        has_gradient && is_long,
-        "lambda is so close to 1 that the contract's gradient keeps fewer than six digits: lower `pool.maximum_memory_days`, or \
-         update less often (`pool.update_interval_min`)",
-    );
-    say(
-        settings.fee.form != FeeForm::Fixed,
-        "the swap fee is a trained parameter (`pool.fee_form`), and no part of these terms: a contract's fee is set apart",
-    );
-    found
+    let of_rule = [
+        (
+            of_returns,
+            "the contract takes the variance of prices, and this strategy was trained on that of returns: on chain, assets with a \
+             high price get almost no weight; train with `pool.execution = \"onchain\"`, which takes the contract's variance",
+        ),
+        (
+            has_gradient && is_long,
+            "lambda is so close to 1 that the contract's gradient keeps fewer than six digits: lower `pool.maximum_memory_days`, or \
+             update less often (`pool.update_interval_min`)",
+        ),
+    ];
+    those_that_hold(&of_rule).chain(of_settings(setup)).collect()
+}
+
+/// The caveats of the pool alone, which any contract has.
+pub(super) fn of_settings(setup: &Setup) -> Vec<String> {
+    let settings = setup.strategy().settings();
+    let of_pool = [
+        (
+            !settings.execution.is_on_chain() && settings.interpolation_rows < settings.update_interval_rows,
+            "the contract moves weights over the whole update interval (`pool.update_interval_min`), not only over \
+             `pool.interpolation_min`",
+        ),
+        (
+            settings.interpolation != Interpolation::Linear,
+            "the contract moves weights in straight lines, whatever `pool.interpolation` says",
+        ),
+        (
+            settings.fee.form != FeeForm::Fixed,
+            "the swap fee is a trained parameter (`pool.fee_form`), and no part of these terms: a contract's fee is set apart",
+        ),
+    ];
+    those_that_hold(&of_pool).collect()
+}
+
+fn those_that_hold<'a>(caveats: &'a [(bool, &str)]) -> impl Iterator<Item = String> + use<'a> {
+    caveats.iter().filter(|(holds, _)| *holds).map(|(_, text)| (*text).to_owned())
 }
 
 /// Deploys the pool and runs one update, at prices that are those of its deployment.

@@ -6,6 +6,7 @@ mod caveats;
 pub mod file;
 pub mod import;
 mod refusals;
+pub mod tutorial;
 
 use gradpool_chain::decimal::{DecimalError, from_f64, weights_from_f64, weights_from_f64_above};
 use gradpool_chain::fixed_point::{ONE, SCALE};

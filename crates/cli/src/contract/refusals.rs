@@ -8,6 +8,7 @@ use gradpool_chain::validation::Proposal;
 use gradpool_chain::{Custom, Int256, Require, Revert};
 use gradpool_pools::PoolKind;
 use gradpool_strategy::contract::{EXPONENT, KAPPA, USE_RAW_PRICE};
+use gradpool_strategy::rules::TutorialMomentum;
 use gradpool_strategy::{ContractObstacle, ContractRule, ContractTerms, ParameterValues};
 use thiserror::Error;
 
@@ -44,6 +45,9 @@ impl Refusal {
 
     pub(super) fn of_obstacle(obstacle: &ContractObstacle) -> Self {
         let cure = match obstacle {
+            ContractObstacle::NoContract { rule } if rule == TutorialMomentum::NAME => {
+                "the tutorial contract does, `--format tutorial`"
+            }
             ContractObstacle::NoContract { .. } => {
                 "train one of momentum, anti_momentum, power_channel, mean_reversion_channel, difference_momentum and \
                  min_variance, without `pool.ensemble` and `pool.blend`"

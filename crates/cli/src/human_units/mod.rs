@@ -317,6 +317,10 @@ mod tests {
                 "initial_weight": 0.5,
             })
         );
+        // One memory and one gain for all assets.
+        let found = start(&pool("tutorial_momentum"), &settings);
+        assert_eq!(found[0], json!({ "asset": "BTC", "initial_weight": 0.5 }));
+        assert_eq!(found[2], json!({ "memory_days": 10.0, "k_per_day": 20.0 }));
         let full = PoolSection { covariance: crate::config::Covariance::Full, ..pool("min_variance") };
         let found = start(&full, &settings);
         assert_eq!(found[0], json!({ "asset": "BTC", "memory_days": 10.0, "smoothing_days": 15.0 }));

@@ -58,6 +58,10 @@ impl Reader<'_> {
         }
         let mut group = Group { per_asset: self.memories(&context), ..Group::default() };
         group.per_asset.extend(self.strengths(&context));
+        if self.shares_all() {
+            group.once.append(&mut group.per_asset);
+            group.once.iter_mut().for_each(|quantity| quantity.values.truncate(1));
+        }
         if let Some(logit) = sets.leaf("logit_shrinkage") {
             group.once.push(Quantity::new("shrinkage", "shrinkage", 4, numbers(logistic(logit.clone()))));
         }
@@ -79,14 +83,23 @@ impl Reader<'_> {
             return true;
         }
         let rows_of_channels = spec.name == "logit_lamb" && self.has_channels();
-        let shape_fits = spec.shape == LeafShape::PerAsset || spec.name == "logit_shrinkage" || rows_of_channels;
+        let shape_fits = spec.shape == self.usual_shape() || spec.name == "logit_shrinkage" || rows_of_channels;
         shape_fits && UNDERSTOOD.contains(&spec.name.as_ref())
     }
 
-    /// Whether a leaf is there, per asset.
+    /// Whether every leaf of the rule is one number for all assets.
+    fn shares_all(&self) -> bool {
+        self.rule.leaves().iter().all(|spec| spec.shape == LeafShape::Values(1))
+    }
+
+    fn usual_shape(&self) -> LeafShape {
+        if self.shares_all() { LeafShape::Values(1) } else { LeafShape::PerAsset }
+    }
+
+    /// Whether a leaf is there, in the usual shape.
     fn has(&self, leaf: &str) -> bool {
-        let per_asset = |spec: &LeafSpec| spec.name == leaf && spec.shape == LeafShape::PerAsset;
-        self.values.leaf(leaf).is_some() && self.rule.leaves().iter().any(per_asset)
+        let usual = |spec: &LeafSpec| spec.name == leaf && spec.shape == self.usual_shape();
+        self.values.leaf(leaf).is_some() && self.rule.leaves().iter().any(usual)
     }
 
     fn has_any(&self, leaves: &[&str]) -> bool {

@@ -1,5 +1,6 @@
 //! One pass of a pool over some rows, by any of the ways to compute its weights, with every row on the host.
 
+mod onchain;
 mod rebalanced;
 mod stream;
 mod trading;
@@ -12,12 +13,13 @@ use clap::ValueEnum;
 use gradpool_metrics::{Metric, MetricValue, SeriesInputs, evaluate_all};
 use gradpool_ops::interpolate;
 use gradpool_ops::interpolation::PathLayout;
-use gradpool_pools::Pool;
+use gradpool_pools::{Pool, Rest};
 use gradpool_strategy::{Observation, ParameterSets, ParameterValues, StrategySettings, WeightPath, Windows};
 
 use crate::output::Hinted;
 use crate::setup::Setup;
 
+pub use onchain::OnChain;
 pub use updates::Updates;
 
 /// A way to compute weights.
@@ -82,8 +84,9 @@ impl<'a> Simulation<'a> {
     pub fn ways(&self) -> Vec<ComputedBy> {
         let strategy = self.setup.strategy();
         let scan = strategy.supports_scan();
-        // A stream cannot look ahead.
-        let stream = scan && !strategy.settings().compatibility.min_variance_lookahead;
+        // A stream cannot look ahead, and does not forget what it holds.
+        let forgets = self.setup.experiment.pool().settings().rest == Rest::Forgetful;
+        let stream = scan && !forgets && !strategy.settings().compatibility.min_variance_lookahead;
         let ways = [
             (ComputedBy::Vectorized, strategy.supports_vectorized()),
             (ComputedBy::Scan, scan),
@@ -185,9 +188,10 @@ impl<'a> Simulation<'a> {
         reserves
     }
 
-    /// The reserves of a pool that has no weights.
+    /// The reserves of a pool that has no weights of its own: of a curve, or of a basket that is held.
     fn without_weights<'r>(&self, reserves: Option<&'r Vec<f64>>) -> Option<&'r Vec<f64>> {
-        reserves.filter(|_| self.setup.experiment.pool().settings().kind.has_no_weights())
+        let pool = self.setup.experiment.pool();
+        reserves.filter(|_| pool.settings().kind.has_no_weights() || pool.is_held())
     }
 
     /// Shares of the assets in the value, `[rows, assets]`.
@@ -222,7 +226,7 @@ impl<'a> Simulation<'a> {
     }
 }
 
-fn to_host<const D: usize>(tensor: Tensor<D>) -> anyhow::Result<Vec<f64>> {
+pub(crate) fn to_host<const D: usize>(tensor: Tensor<D>) -> anyhow::Result<Vec<f64>> {
     tensor
         .try_into_vec_as::<f64>()
         .map_err(|error| anyhow::anyhow!("the device did not give its numbers back: {error}"))

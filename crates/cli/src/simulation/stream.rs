@@ -9,6 +9,15 @@ use super::{Simulated, Simulation};
 
 impl Simulation<'_> {
     pub(super) fn stream(&self) -> anyhow::Result<Simulated> {
+        let (weights, fees) = self.streamed()?;
+        self.valued(weights, &fees)
+    }
+
+    /// Weights at every row, `[rows, assets]`, row-major, and fees, one per row if they are part of the strategy.
+    ///
+    /// # Errors
+    /// What the strategy refuses.
+    pub fn streamed(&self) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
         let strategy = self.setup.strategy().streaming(self.values)?;
         let mut state = strategy.start();
         strategy.warm_up(&mut state, (0..self.rows.start).map(|row| self.observation(row)));
@@ -18,6 +27,14 @@ impl Simulation<'_> {
             weights.extend(strategy.step(&mut state, self.observation(row)));
             fees.extend(state.fee_rate);
         }
+        Ok((weights, fees))
+    }
+
+    /// The pool with these weights and fees, as [`Simulation::streamed`] gives them.
+    ///
+    /// # Errors
+    /// What the pool refuses.
+    pub fn valued(&self, weights: Vec<f64>, fees: &[f64]) -> anyhow::Result<Simulated> {
         let experiment = &self.setup.experiment;
         let assets = self.setup.strategy().settings().assets;
         if let PoolKind::Rebalanced(portfolio) = experiment.pool().settings().kind {
@@ -31,14 +48,14 @@ impl Simulation<'_> {
             let reserves = self.reserves_of_weights(&weights, &values);
             return Ok(Simulated { weights, reserves, values, fee_revenue: None });
         }
-        let pool = self.setup.experiment.pool();
-        if let Some(mut curve) = pool.curve_walk(self.setup.experiment.history(), self.values, self.rows.start)? {
+        let pool = experiment.pool();
+        if let Some(mut curve) = pool.curve_walk(experiment.history(), self.values, self.rows.start)? {
             let reserves = self.reserves_of_curve(&mut curve);
             let settings = pool.settings();
             let fee_revenue = settings.kind.counts_fee_revenue().then(|| curve.fee_revenue());
             return Ok(Simulated { fee_revenue, ..self.with_values(weights, reserves) });
         }
-        let (reserves, _) = self.trade(&weights, &fees)?;
+        let (reserves, _) = self.trade(&weights, fees)?;
         Ok(self.with_values(weights, reserves))
     }
 
@@ -47,11 +64,8 @@ impl Simulation<'_> {
     /// # Errors
     /// What the strategy refuses.
     pub fn last_weights(&self) -> anyhow::Result<Vec<f64>> {
-        let strategy = self.setup.strategy().streaming(self.values)?;
-        let mut state = strategy.start();
-        strategy.warm_up(&mut state, (0..self.rows.start).map(|row| self.observation(row)));
-        let weights = self.rows.clone().map(|row| strategy.step(&mut state, self.observation(row))).last();
-        Ok(weights.unwrap_or_default())
+        let (mut weights, _) = self.streamed()?;
+        Ok(weights.split_off(weights.len() - self.setup.strategy().settings().assets))
     }
 
     /// Reserves at every row of a pool of two assets with a curve of its own.

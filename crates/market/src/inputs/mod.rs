@@ -5,7 +5,9 @@
 
 mod rows;
 mod series;
+mod times;
 mod trades;
 
 pub use series::{RowSeries, SeriesKind, load_series};
+pub use times::load_times;
 pub use trades::{Trade, TradeList, load_trades};

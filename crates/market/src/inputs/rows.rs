@@ -56,6 +56,12 @@ impl<T> Rows<T> {
         Ok(rows)
     }
 
+    /// Refuses times that are not later than those before them.
+    pub(super) fn check_rising(&self) -> Result<(), MarketError> {
+        let bad = (1..self.times.len()).find(|&index| self.times[index] <= self.times[index - 1]);
+        bad.map_or(Ok(()), |index| self.place(index).follows(self.times[index - 1]))
+    }
+
     /// Where a row stands.
     pub(super) fn place(&self, index: usize) -> Place {
         Place {

@@ -79,9 +79,7 @@ pub fn load_series(path: &Path, kind: SeriesKind, grid: &Grid) -> Result<RowSeri
 
 fn read(path: &Path, kind: SeriesKind, grid: &Grid) -> Result<RowSeries, MarketError> {
     let rows = Rows::read(path, [kind.columns()], |[cell], place| kind.value(cell, place))?;
-    if let Some(index) = (1..rows.times.len()).find(|&index| rows.times[index] <= rows.times[index - 1]) {
-        rows.place(index).follows(rows.times[index - 1])?;
-    }
+    rows.check_rising()?;
     let (Some(&first_ms), Some(&first)) = (rows.times.first(), rows.values.first()) else {
         return Err(MarketError::Empty { file: path.to_owned() });
     };

@@ -18,6 +18,7 @@ mod min_variance;
 mod momentum;
 mod power_channel;
 pub mod reclamm;
+mod tutorial_momentum;
 
 pub use constant::Constant;
 pub use curve::CurveRule;
@@ -29,6 +30,7 @@ pub use min_variance::{Covariance, MinVariance};
 pub use momentum::{AntiMomentum, Momentum};
 pub use power_channel::PowerChannel;
 pub use reclamm::ReclammStart;
+pub use tutorial_momentum::{TutorialMomentum, TutorialTerms};
 
 /// What some rules are told besides their parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,6 +61,7 @@ pub fn builtin(options: &RuleOptions) -> Vec<Arc<dyn Rule>> {
         Arc::new(MeanReversionChannel),
         Arc::new(TripleThreat),
         Arc::new(DifferenceMomentum),
+        Arc::new(TutorialMomentum),
         Arc::new(MinVariance { covariance: options.covariance }),
         index(IndexVariant::Pool),
         index(IndexVariant::Hodling),

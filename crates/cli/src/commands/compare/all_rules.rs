@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::hint;
-use super::outcome::{Document, Outcome, outcomes, ratio, small};
+use super::outcome::{Document, Outcome, Outcomes, Way, outcomes, ratio, small};
 use crate::EXIT_DONE;
 use crate::config::pool::COMPOSITE;
 use crate::config::{Execution, ResolvedConfig};
@@ -36,7 +36,7 @@ pub(super) fn run(config: &ResolvedConfig, tolerance: f64, output: &mut Output<'
     names.extend((config.pool.rule == COMPOSITE).then(|| COMPOSITE.to_owned()));
     let on_chain = config.pool.execution == Execution::Onchain;
     let loaded = Setup::load_prices(config)?;
-    let mut found: Vec<(String, Vec<Outcome>)> = Vec::new();
+    let mut found: Vec<(String, Outcomes)> = Vec::new();
     let mut skipped: Vec<(String, String)> = Vec::new();
     let mut first = None;
     for name in names {
@@ -66,13 +66,13 @@ pub(super) fn run(config: &ResolvedConfig, tolerance: f64, output: &mut Output<'
     let Some((period, pool, dtype)) = first else { return Ok(EXIT_DONE) };
     let refused: Vec<String> = found
         .iter()
-        .flat_map(|(name, outcomes)| outcomes.iter().map(move |outcome| (name, outcome)))
+        .flat_map(|(name, outcomes)| outcomes.ways.iter().map(move |outcome| (name, outcome)))
         .filter(|(_, outcome)| !outcome.agrees(tolerance))
         .map(|(name, outcome)| format!("{name}: {}", outcome.disagreement()))
         .collect();
     if output.json {
         output.say(format!("period: {period}"));
-        let document = |(name, outcomes): &(String, Vec<Outcome>)| {
+        let document = |(name, outcomes): &(String, Outcomes)| {
             anyhow::Ok((name.clone(), serde_json::to_value(Document::new(outcomes, tolerance))?))
         };
         output.document(&AllRules {
@@ -101,16 +101,27 @@ pub(super) fn run(config: &ResolvedConfig, tolerance: f64, output: &mut Output<'
     Err(Hinted::new(message, hint(dtype)).into())
 }
 
-fn lines(found: &[(String, Vec<Outcome>)], tolerance: f64) -> Vec<String> {
-    let heading =
-        ["rule", "final value", "relative difference", "weight difference", "scan s", "vectorized s", "ratio", ""];
-    let row = |(name, outcomes): &(String, Vec<Outcome>)| {
+fn lines(found: &[(String, Outcomes)], tolerance: f64) -> Vec<String> {
+    let heading = [
+        "rule",
+        "final value",
+        "relative difference",
+        "weight difference",
+        "scan s",
+        "vectorized s",
+        "ratio",
+        "onchain weights",
+        "",
+    ];
+    let row = |(name, Outcomes { ways: outcomes, .. }): &(String, Outcomes)| {
+        let on_chain = outcomes.iter().find(|outcome| outcome.way == Way::OnChain);
         // Unlike `f64::max`, this keeps NaN.
         let largest = |value: fn(&Outcome) -> f64| {
-            outcomes.iter().map(value).fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a })
+            let deciding = outcomes.iter().filter(|outcome| outcome.decides());
+            deciding.map(value).fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a })
         };
         let seconds = |way: ComputedBy| {
-            let outcome = outcomes.iter().find(|outcome| outcome.way == way);
+            let outcome = outcomes.iter().find(|outcome| outcome.way == Way::Float(way));
             outcome.map_or_else(|| "-".to_owned(), |outcome| format!("{:.6}", outcome.seconds))
         };
         let agrees = outcomes.iter().all(|outcome| outcome.agrees(tolerance));
@@ -122,11 +133,16 @@ fn lines(found: &[(String, Vec<Outcome>)], tolerance: f64) -> Vec<String> {
             seconds(ComputedBy::Scan),
             seconds(ComputedBy::Vectorized),
             ratio(outcomes).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
+            on_chain.map_or_else(|| "-".to_owned(), |outcome| small(outcome.weight_difference)),
             if agrees { "agrees" } else { "DISAGREES" }.to_owned(),
         ]
     };
     let mut lines =
         table(&std::iter::once(heading.map(str::to_owned).to_vec()).chain(found.iter().map(row)).collect::<Vec<_>>());
     lines.push("differences are the largest of any path from scan; ratio: seconds of scan / vectorized".to_owned());
+    lines.push(
+        "onchain weights: the largest difference of the contract's, which executes in another way by design; - without a contract"
+            .to_owned(),
+    );
     lines
 }

@@ -20,7 +20,7 @@ use crate::periods;
 use crate::runs::{find_run, stored_config_path};
 use crate::setup::Setup;
 use crate::simulation::Simulation;
-use outcome::{Document, Outcome, outcomes, ratio, small};
+use outcome::{Document, Outcome, Outcomes, outcomes, ratio, small};
 
 /// Arguments of `gradpool compare`.
 #[derive(Debug, Args)]
@@ -28,6 +28,10 @@ use outcome::{Document, Outcome, outcomes, ratio, small};
 Weights and values of every row are computed by each path (vectorized: whole histories in one piece; scan: one
 update after another; stream: one price row after another, as a keeper runs it) and compared with those of scan.
 Times are the best of three and do not count the loading of prices. Exits with 1 if a path disagrees.
+
+Where the rule has a contract, onchain is the pool in the contract's integers, deployed at the first row and updated
+punctually. It executes in another way by design (multipliers have nine decimals, runs end at rails, not at targets),
+so that it does not decide about agreement; `gradpool replay` says what its difference comes from.
 
 Examples:
   gradpool compare configs/momentum.toml
@@ -81,7 +85,7 @@ pub fn run(arguments: &CompareArguments, common: &CommonOptions, output: &mut Ou
     let period = periods::simulated_rows(setup.experiment.history().prices().grid(), &simulation.range());
 
     let outcomes = outcomes(&simulation)?;
-    let refused: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.agrees(arguments.rtol)).collect();
+    let refused: Vec<&Outcome> = outcomes.ways.iter().filter(|outcome| !outcome.agrees(arguments.rtol)).collect();
     if output.json {
         output.say(format!("period: {period}"));
         output.document(&Document::new(&outcomes, arguments.rtol))?;
@@ -96,7 +100,7 @@ pub fn run(arguments: &CompareArguments, common: &CommonOptions, output: &mut Ou
     if refused.is_empty() {
         return Ok(EXIT_DONE);
     }
-    let reference = outcomes[0].reference.name();
+    let reference = outcomes.ways[0].reference.name();
     let problem = refused.iter().map(|outcome| outcome.disagreement()).collect::<Vec<_>>().join("; ");
     let message = format!("paths disagree with {reference} beyond {:e}: {problem}", arguments.rtol);
     Err(Hinted::new(message, hint(setup.dtype)).into())
@@ -117,11 +121,11 @@ fn parameters(
     Ok(setup.initial_values(config)?.swap_remove(0))
 }
 
-fn text(setup: &Setup, outcomes: &[Outcome], period: &str) -> Vec<String> {
+fn text(setup: &Setup, outcomes: &Outcomes, period: &str) -> Vec<String> {
     let mut lines = vec![format!("period  {period}"), format!("pool    {}", describe::pool(setup)), String::new()];
     let heading = ["path", "final value", "difference", "relative", "largest weight difference", "seconds"];
     let mut paths = vec![heading.map(str::to_owned).to_vec()];
-    for outcome in outcomes {
+    for outcome in &outcomes.ways {
         paths.push(vec![
             outcome.way.name().to_owned(),
             number(outcome.final_value),
@@ -133,7 +137,11 @@ fn text(setup: &Setup, outcomes: &[Outcome], period: &str) -> Vec<String> {
     }
     lines.extend(table(&paths));
     lines.push("differences are from scan".to_owned());
-    if let Some(ratio) = ratio(outcomes) {
+    lines.push(match &outcomes.no_contract {
+        None => "onchain executes in another way by design, and does not decide about agreement".to_owned(),
+        Some(reason) => format!("onchain: none: {reason}"),
+    });
+    if let Some(ratio) = ratio(&outcomes.ways) {
         lines.push(format!("seconds of scan / vectorized: {ratio:.2}"));
     }
     lines

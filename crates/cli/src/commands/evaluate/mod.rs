@@ -1,6 +1,6 @@
 //! `gradpool evaluate`: trained parameters on periods that they have not seen, next to benchmarks.
 
-mod period;
+pub(super) mod period;
 mod report;
 
 use std::path::{Path, PathBuf};

@@ -19,6 +19,7 @@ use crate::arguments::CommonOptions;
 use crate::config::{ResolvedConfig, Source, hexadecimal};
 use crate::contract::addresses::{Addresses, TokenAddress};
 use crate::contract::file::{ContractFile, Provenance, SourceBlock, WeightsOf};
+use crate::contract::tutorial::{self, TutorialFile};
 use crate::contract::{Deployment, ORACLE_STALENESS_S};
 use crate::describe;
 use crate::given::GivenParameters;
@@ -37,6 +38,7 @@ Formats:
                a file is accepted wherever PARAMS is
   quantammsim  strategy parameters as JSON, for quantammsim and for --params
   csv          a table of human and contract values
+  tutorial     the tutorial contract's settings, weights and moving averages as 18-decimal integers, time in blocks
 
 What the factory of the contracts would refuse is refused here, with its error and with what must change. Lists are
 in the configuration's order of assets; with addresses, in ascending order of address, as a deployment needs them.
@@ -45,6 +47,7 @@ Examples:
   gradpool export runs/momentum-1a2b3c4d --out contract.json
   gradpool export runs/momentum-1a2b3c4d --at 2019-03-01 --address BTC=0x22.. --address ETH=0xc0.. --address LTC=0x5f..
   gradpool export params.json --config configs/momentum.toml --format csv
+  gradpool export runs/tutorial-1a2b3c4d --format tutorial --block-seconds 12
   gradpool simulate configs/momentum.toml --params contract.json")]
 pub struct ExportArguments {
     /// A run folder, a checkpoint (.safetensors) or JSON parameters
@@ -59,7 +62,7 @@ pub struct ExportArguments {
         value_enum,
         default_value = "onchain",
         hide_possible_values = true,
-        value_name = "onchain|quantammsim|csv"
+        value_name = "onchain|quantammsim|csv|tutorial"
     )]
     pub format: Format,
     /// Time of the state, that of an update [default: the last midnight of the configured periods]
@@ -74,6 +77,9 @@ pub struct ExportArguments {
     /// Age at which an oracle's price is stale
     #[arg(long, value_name = "SECONDS", default_value_t = ORACLE_STALENESS_S)]
     pub oracle_staleness: u64,
+    /// Seconds of a block, of the tutorial contract [default: 12]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub block_seconds: Option<u64>,
     /// Writes to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -91,6 +97,19 @@ pub enum Format {
     Quantammsim,
     /// A table.
     Csv,
+    /// The tutorial contract.
+    Tutorial,
+}
+
+impl Format {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Onchain => "onchain",
+            Self::Quantammsim => "quantammsim",
+            Self::Csv => "csv",
+            Self::Tutorial => "tutorial",
+        }
+    }
 }
 
 /// Exports the parameters.
@@ -98,6 +117,7 @@ pub enum Format {
 /// # Errors
 /// What parameters, configuration or prices make impossible, and what the factory refuses.
 pub fn run(arguments: &ExportArguments, common: &CommonOptions, output: &mut Output<'_>) -> anyhow::Result<u8> {
+    refuse_idle_options(arguments)?;
     let parameters = if arguments.source.is_dir() { find_run(&arguments.source)? } else { arguments.source.clone() };
     let path = match &arguments.config {
         Some(path) => path.clone(),
@@ -110,21 +130,32 @@ pub fn run(arguments: &ExportArguments, common: &CommonOptions, output: &mut Out
     let values = given.single(&parameters)?;
 
     if arguments.format == Format::Quantammsim {
-        refuse_contract_options(arguments)?;
         let document = peer::document(&setup, values);
         for note in peer::notes(&setup, values) {
             output.warn(note);
         }
         return write(arguments, &pretty(&document)?, &document, output);
     }
-    let addresses = Addresses::of(&arguments.address, setup.prices.assets())?;
-    let weights = weights(&setup, values, row, arguments.weights)?;
-    let deployment = Deployment::new(&setup, values, row, &weights, arguments.oracle_staleness)?;
     let provenance = Provenance {
         weights: arguments.weights,
         initial_weights: human_units::initial_weights(values, setup.prices.assets().len()),
         source: source(&config, &setup, &parameters, values)?,
     };
+    if arguments.format == Format::Tutorial {
+        let weights = weights(&setup, values, row, arguments.weights)?;
+        let block_seconds = arguments.block_seconds.unwrap_or(tutorial::BLOCK_S);
+        let file = TutorialFile::new(&setup, values, row, &weights, block_seconds, provenance)?;
+        for warning in &file.warnings {
+            output.warn(warning);
+        }
+        return write(arguments, &pretty(&file)?, &serde_json::to_value(&file)?, output);
+    }
+    let addresses = Addresses::of(&arguments.address, setup.prices.assets())?;
+    // A pool without a contract is refused whatever its weights.
+    let has_contract = setup.strategy().contract(values).is_ok();
+    let weights_of = if has_contract { arguments.weights } else { WeightsOf::Initial };
+    let weights = weights(&setup, values, row, weights_of)?;
+    let deployment = Deployment::new(&setup, values, row, &weights, arguments.oracle_staleness)?;
     let file = ContractFile::new(&deployment, setup.prices.assets(), addresses.as_ref(), provenance)?;
     for caveat in &deployment.caveats {
         output.warn(caveat);
@@ -137,31 +168,37 @@ pub fn run(arguments: &ExportArguments, common: &CommonOptions, output: &mut Out
     write(arguments, &text, &document, output)
 }
 
-/// Options that mean nothing for the reference system's parameters.
-fn refuse_contract_options(arguments: &ExportArguments) -> anyhow::Result<()> {
-    let given = [
-        ("--address", !arguments.address.is_empty()),
-        ("--at", arguments.at.is_some()),
-        ("--weights", arguments.weights != WeightsOf::default()),
-        ("--oracle-staleness", arguments.oracle_staleness != ORACLE_STALENESS_S),
+/// Refuses options that mean nothing for the format.
+fn refuse_idle_options(arguments: &ExportArguments) -> anyhow::Result<()> {
+    use Format::{Csv, Onchain, Tutorial};
+    let deployed = &[Onchain, Csv][..];
+    let contracts = &[Onchain, Csv, Tutorial][..];
+    let options = [
+        ("--address", !arguments.address.is_empty(), deployed),
+        ("--at", arguments.at.is_some(), contracts),
+        ("--weights", arguments.weights != WeightsOf::default(), contracts),
+        ("--oracle-staleness", arguments.oracle_staleness != ORACLE_STALENESS_S, deployed),
+        ("--block-seconds", arguments.block_seconds.is_some(), &[Tutorial]),
     ];
-    match given.into_iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((option, _)) => Err(Hinted::new(
-            format!(
-                "`{option}` means nothing with `--format quantammsim`: such parameters have no state and no tokens"
-            ),
-            format!("leave out `{option}`"),
-        )
-        .into()),
-    }
+    let format = arguments.format;
+    let Some((option, ..)) = options.into_iter().find(|(_, given, formats)| *given && !formats.contains(&format))
+    else {
+        return Ok(());
+    };
+    let why = match format {
+        Format::Quantammsim => ": such parameters have no state and no tokens",
+        Tutorial => ": that contract has no oracle and tells tokens apart by their order",
+        Onchain | Csv => ": those contracts count seconds",
+    };
+    let problem = format!("`{option}` means nothing with `--format {}`{why}", format.name());
+    Err(Hinted::new(problem, format!("leave out `{option}`")).into())
 }
 
 /// The weights to deploy with.
 fn weights(setup: &Setup, values: &ParameterValues, row: usize, of: WeightsOf) -> anyhow::Result<Vec<f64>> {
     let initial = human_units::initial_weights(values, setup.prices.assets().len());
     let start = setup.experiment.periods().train.start;
-    if of == WeightsOf::Initial || setup.strategy().contract(values).is_err() {
+    if of == WeightsOf::Initial {
         return Ok(initial);
     }
     if row < start {

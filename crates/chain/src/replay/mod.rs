@@ -38,7 +38,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod deviation;
+mod keeper;
+mod stages;
+
+pub use deviation::{Cause, Deviation, deviation, largest_difference};
+pub use keeper::{Keeper, trigger_times};
+pub use stages::{FloatStrategy, RuleChange, Stages, stages};
+
 use crate::Int256;
+use crate::decimal::to_f64;
 use crate::error::Revert;
 use crate::runner::{Pool, Update};
 
@@ -69,57 +78,63 @@ pub struct History {
     pub weights: Vec<Result<Vec<Int256>, Revert>>,
 }
 
+impl History {
+    /// The weights in floating point, `[times, assets]`, row-major; NaN where they could not be read.
+    pub fn floats(&self, assets: usize) -> Vec<f64> {
+        floats(&self.weights, assets)
+    }
+}
+
+/// Weights in floating point, `[times, assets]`, row-major; NaN where they could not be read.
+fn floats(weights: &[Result<Vec<Int256>, Revert>], assets: usize) -> Vec<f64> {
+    let mut found = Vec::with_capacity(weights.len() * assets);
+    for weights in weights {
+        match weights {
+            Ok(weights) => found.extend(weights.iter().map(|weight| to_f64(*weight))),
+            Err(_) => found.extend(std::iter::repeat_n(f64::NAN, assets)),
+        }
+    }
+    found
+}
+
 /// Triggers a pool's updates in turn and reads its weights at `times`.
 ///
 /// Both lists must be in order of time. Weights at the very time of a trigger are those after it. A trigger that is
 /// reverted leaves the pool as it was; one that never comes lets the weights run on to their last interpolation time.
 pub fn replay(pool: &mut Pool, triggers: &[Trigger], times: &[u64]) -> History {
-    let mut triggers = triggers.iter().peekable();
-    let mut events = vec![];
-    let mut weights = Vec::with_capacity(times.len());
-    let mut trigger = |pool: &mut Pool, trigger: &Trigger| {
-        events.push(Event { time: trigger.time, outcome: pool.perform_update(trigger.time, &trigger.prices) });
-    };
-    for time in times {
-        while let Some(due) = triggers.next_if(|due| due.time <= *time) {
-            trigger(pool, due);
-        }
-        weights.push(pool.weights_at(*time));
-    }
-    for due in triggers {
-        trigger(pool, due);
-    }
+    let mut events = Vec::with_capacity(triggers.len());
+    let weights = in_order(
+        pool,
+        triggers,
+        times,
+        |pool, index| {
+            let Trigger { time, prices } = &triggers[index];
+            events.push(Event { time: *time, outcome: pool.perform_update(*time, prices) });
+        },
+        Pool::weights_at,
+    );
     History { events, weights }
 }
 
-/// When a keeper triggers updates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keeper {
-    /// Seconds after a pool allows an update.
-    pub delay: u64,
-    /// One in this many updates never comes; 0 for none.
-    pub misses_one_in: usize,
-}
-
-impl Keeper {
-    /// Triggers as soon as a pool allows it.
-    pub const PUNCTUAL: Self = Self { delay: 0, misses_one_in: 0 };
-
-    /// Times of this keeper's triggers from `first` to `end` (excluded), in seconds.
-    ///
-    /// The pool counts its interval from the last update, so that a delay shifts all later updates; a missed update is
-    /// made up for one interval later.
-    pub fn times(&self, first: u64, end: u64, update_interval: u64) -> Vec<u64> {
-        let mut times = vec![];
-        let mut due = Some(first);
-        let mut count = 0;
-        while let Some(time) = due.and_then(|due| due.checked_add(self.delay)).filter(|time| *time < end) {
-            count += 1;
-            if self.misses_one_in == 0 || count % self.misses_one_in != 0 {
-                times.push(time);
-            }
-            due = time.checked_add(update_interval.max(1));
+/// Has `update` do to a pool what each trigger, by index, does to it, and gives what `read` reads of it at `times`.
+fn in_order<P, R>(
+    pool: &mut P,
+    triggers: &[Trigger],
+    times: &[u64],
+    mut update: impl FnMut(&mut P, usize),
+    read: impl Fn(&P, u64) -> R,
+) -> Vec<R> {
+    let mut done = 0;
+    let mut found = Vec::with_capacity(times.len());
+    for time in times {
+        while triggers.get(done).is_some_and(|due| due.time <= *time) {
+            update(pool, done);
+            done += 1;
         }
-        times
+        found.push(read(pool, *time));
     }
+    for index in done..triggers.len() {
+        update(pool, index);
+    }
+    found
 }
