@@ -311,6 +311,27 @@ fn everything_that_the_factory_refuses_is_said_at_once() {
 }
 
 #[test]
+fn a_pool_that_was_trained_on_chain_is_deployed_as_it_was_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let params = json!({"memory_days_1": 10, "memory_days_2": 20, "initial_weights": [0.5, 0.25, 0.25]});
+    let settings = [
+        "pool.rule=min_variance",
+        "pool.execution=onchain",
+        "pool.epsilon_max=0.125",
+        "pool.update_interval_min=2880",
+        "pool.interpolation_min=1440",
+    ];
+    let document = exported(&params, &settings, &[]);
+    assert_eq!(document["warnings"], json!([]));
+    assert_eq!((&document["epsilonMax"], &document["updateInterval"]), (&json!("125000000000000000"), &json!(86_400)));
+    let given = json_file(folder.path(), "given.json", &params);
+    let deployed = json_file(folder.path(), "contract.json", &document);
+    let (given, deployed) = (final_value(CONFIG, &given, &settings), final_value(CONFIG, &deployed, &settings));
+    // Weights are stored with nine decimals: where rounding flips the last one, values differ by as much.
+    assert!((deployed / given - 1.0).abs() < 1e-9, "{deployed} against {given}");
+}
+
+#[test]
 fn another_pool_does_not_take_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = json_file(folder.path(), "contract.json", &exported(&momentum(), &[], &[]));

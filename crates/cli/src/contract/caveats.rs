@@ -36,7 +36,7 @@ pub(super) fn of_settings(setup: &Setup) -> Vec<String> {
     let settings = setup.strategy().settings();
     let of_pool = [
         (
-            settings.interpolation_rows < settings.update_interval_rows,
+            !settings.execution.is_on_chain() && settings.interpolation_rows < settings.update_interval_rows,
             "the contract moves weights over the whole update interval (`pool.update_interval_min`), not only over \
              `pool.interpolation_min`",
         ),

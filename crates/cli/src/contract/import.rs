@@ -111,12 +111,17 @@ fn settings_that_differ(file: &ContractFile, setup: &Setup) -> Vec<String> {
         }
     };
     same("absoluteWeightGuardRail", "pool.minimum_weight", file.guard_rail.0, guard_rail(setup).ok());
-    same("epsilonMax", "pool.maximum_change_per_min", file.epsilon_max.0, epsilon_max(setup).ok());
+    same(
+        "epsilonMax",
+        "pool.maximum_change_per_min` or `pool.epsilon_max",
+        file.epsilon_max.0,
+        epsilon_max(setup).ok(),
+    );
     let ours = refusals::update_interval_s(setup);
     if ours != Some(file.update_interval) {
-        let minutes = setup.strategy().settings().update_interval_min();
+        let (minutes, key) = refusals::update_interval_min(setup);
         let theirs = file.update_interval as f64 / 60.0;
-        found.push(format!("its updateInterval is {theirs} minutes; `pool.update_interval_min` is {minutes}"));
+        found.push(format!("its updateInterval is {theirs} minutes; `{key}` is {minutes}"));
     }
     let sum: f64 = file.simulation.initial_weights.iter().map(|weight| to_f64(weight.0)).sum();
     if (sum - 1.0).abs() > 1e-9 {

@@ -159,11 +159,12 @@ fn guard_rail(setup: &Setup) -> Result<Int256, Refusal> {
     integer("pool.minimum_weight", setup.strategy().settings().minimum_weight)
 }
 
-/// The largest change per update: what the limit per row allows over all rows of a ramp (spec 13.12.2).
+/// The largest change per update: what the limit per row allows over all rows of a ramp (spec 13.12.2), or that of a pool which
+/// was trained on chain.
 fn epsilon_max(setup: &Setup) -> Result<Int256, Refusal> {
     let settings = setup.strategy().settings();
     let of_ramp = settings.maximum_change_per_row * settings.interpolation_rows as f64;
-    integer("pool.maximum_change_per_min", of_ramp.min(1.0))
+    integer("pool.maximum_change_per_min", settings.epsilon_max().unwrap_or_else(|| of_ramp.min(1.0)))
 }
 
 fn integer(name: &str, value: f64) -> Result<Int256, Refusal> {

@@ -67,9 +67,19 @@ impl Refusal {
     }
 }
 
-/// The update interval in whole seconds.
+/// Minutes of the contract's update interval, and the key that they come from: those between updates; for a pool that was trained
+/// on chain, where updates may come late, those that it was trained with.
+pub(super) fn update_interval_min(setup: &Setup) -> (f64, &'static str) {
+    let settings = setup.strategy().settings();
+    if settings.execution.is_on_chain() {
+        return (settings.interpolation_rows as f64 * settings.step_min, "pool.interpolation_min");
+    }
+    (settings.update_interval_min(), "pool.update_interval_min")
+}
+
+/// The same in whole seconds.
 pub(super) fn update_interval_s(setup: &Setup) -> Option<u64> {
-    let seconds = setup.strategy().settings().update_interval_min() * 60.0;
+    let seconds = update_interval_min(setup).0 * 60.0;
     // At most some years: exact as a double.
     (seconds >= 1.0 && seconds.fract() == 0.0).then_some(seconds as u64)
 }
@@ -84,8 +94,8 @@ pub(super) fn of_pool(setup: &Setup) -> Vec<Refusal> {
         ));
     }
     if update_interval_s(setup).is_none() {
-        let minutes = setup.strategy().settings().update_interval_min();
-        found.push(Refusal::new(format!("the update interval of {minutes} minutes is no whole number of seconds")));
+        let (minutes, key) = update_interval_min(setup);
+        found.push(Refusal::new(format!("`{key}` is {minutes} minutes, which is no whole number of seconds")));
     }
     found
 }
