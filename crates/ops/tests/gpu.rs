@@ -5,9 +5,11 @@
 mod common;
 
 use burn::tensor::{DType, Device, DeviceKind, Tensor};
-use common::{Numbers, distance, loss, tensor, values};
+use common::{Numbers, distance, growth_plan, loss, tensor, values};
 use gradpool_ops::guardrails::{GuardrailInputs, GuardrailSettings, guardrails};
 use gradpool_ops::recurrence::{RecurrenceForm, RecurrenceOptions, recurrence};
+use gradpool_ops::{Interpolation, PathLayout, growth};
+use std::sync::Arc;
 
 /// Values and the gradients of every input.
 type Found = (Vec<f64>, Vec<Vec<f64>>);
@@ -97,6 +99,37 @@ fn guardrails_with_every_option() {
                 guardrails(inputs, &[0, 7], ramps, &settings)
             });
             assert_close(&found, 1e-5, 1e-3);
+        }
+    }
+}
+
+#[test]
+fn growth_in_closed_form() {
+    // Ramps with and without rest, strides, few and many steps, short ramps whose steps are summed one by one.
+    for (block, ramp, stride, first, visited) in [
+        (24, 24, 1, true, 24 * 80 + 5),
+        (40, 20, 2, false, 130),
+        (1440, 1440, 1, true, 1440 * 4 + 1),
+        (3, 2, 1, false, 31),
+    ] {
+        for assets in [2, 5] {
+            let (sets, windows) = (2, 3);
+            let layout = PathLayout {
+                block_rows: block * stride,
+                ramp_rows: ramp * stride,
+                interpolation: Interpolation::Linear,
+                constant_first_block: first,
+                rows: (visited - 1) * stride + 1,
+                stride,
+            };
+            let mut numbers = Numbers(5);
+            let prices: Vec<f64> = (0..windows).flat_map(|_| numbers.log_prices(visited, assets)).collect();
+            let samples: Vec<usize> = (1..visited).filter(|row| row % block == 0 || row + 1 == visited).collect();
+            let plan = Arc::new(growth_plan(&layout, windows, assets, &prices, &samples));
+            let shape = [sets * windows, layout.positions().max(2), assets];
+            let positions = numbers.weights(shape[0] * shape[1], assets);
+            let found = both(&[(positions, shape)], &|inputs| growth(inputs[0].clone(), &plan).unsqueeze_dim(2));
+            assert_close(&found, 1e-5, 1e-4);
         }
     }
 }
