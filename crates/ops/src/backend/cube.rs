@@ -5,6 +5,7 @@
 //! device once per call, narrowed to the type of the tensors.
 
 use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use burn::backend::cubecl::dtype_to_elem_type;
 use burn::backend::{Cube, DispatchDevice, TensorMetadata, tensor::FloatTensor};
@@ -63,6 +64,32 @@ pub(crate) fn constants(like: &CubeTensor, values: &[f64]) -> CubeTensor {
     };
     written(like, &bytes, values.len(), like.dtype)
 }
+
+/// [`constants`] that stay on the device as long as the host has them: tables that every step reads.
+pub(crate) fn table(like: &CubeTensor, values: &Arc<[f64]>) -> CubeTensor {
+    let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    tables.retain(|table| table.host.strong_count() > 0);
+    let is_it = |table: &&Table| {
+        let on_device = &table.on_device;
+        std::ptr::addr_eq(table.host.as_ptr(), Arc::as_ptr(values))
+            && on_device.device == like.device
+            && on_device.dtype == like.dtype
+    };
+    if let Some(table) = tables.iter().find(is_it) {
+        return table.on_device.clone();
+    }
+    let on_device = constants(like, values);
+    tables.push(Table { host: Arc::downgrade(values), on_device: on_device.clone() });
+    on_device
+}
+
+/// A table of the host and its copy.
+struct Table {
+    host: Weak<[f64]>,
+    on_device: CubeTensor,
+}
+
+static TABLES: Mutex<Vec<Table>> = Mutex::new(Vec::new());
 
 /// Whole numbers on the device of a tensor.
 pub(crate) fn indices(like: &CubeTensor, values: impl IntoIterator<Item = u32>) -> CubeTensor {

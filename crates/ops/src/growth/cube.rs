@@ -48,7 +48,7 @@ fn described(segments: &[Segment]) -> impl Iterator<Item = u32> {
 
 /// `ln((from + difference) / from)`: [`log_ratio`](super::log_ratio).
 #[cube]
-fn log_ratio<F: Float>(from: F, difference: F) -> F {
+pub(crate) fn log_ratio<F: Float>(from: F, difference: F) -> F {
     let s = difference / (from + from + difference);
     let square = s * s;
     let mut ratio = (F::new(1.0) + difference / from).ln();

@@ -26,6 +26,8 @@ mod divergence;
 mod plan;
 pub mod reference;
 
+#[cfg(feature = "cube")]
+pub(crate) use cube::log_ratio as cube_log_ratio;
 pub(crate) use divergence::log_ratio;
 pub use plan::{GrowthPlan, PlanError, Segment, Span};
 pub(crate) use plan::{length, positive};
