@@ -97,6 +97,7 @@ fn dispatch(cli: Cli, output: &mut Output<'_>) -> anyhow::Result<u8> {
         Command::Compare(arguments) => commands::compare::run(&arguments, &cli.common, output),
         Command::Rules(arguments) => commands::rules::run(&arguments, output),
         Command::Verify(arguments) => commands::verify::run(&arguments, output),
+        Command::Devices(_) => commands::devices::run(output),
         Command::Schema(_) => commands::schema::run(output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),
     }
