@@ -91,10 +91,34 @@ fn ndarray_equals_flex() {
 
 #[cfg(feature = "wgpu")]
 #[test]
-fn wgpu_runs_the_reference_primitives_in_single_precision() {
+fn wgpu_agrees_in_single_precision() {
     let device = Device::wgpu(burn::tensor::DeviceKind::DefaultDevice);
     let (path, valuation) = (WeightPath::Auto, Valuation::ClosedForm);
     let flex = gradient(&Device::flex(), DType::F64, WeightPath::Scan, valuation, Metric::FinalValue);
     let wgpu = gradient(&device, DType::F32, path, valuation, Metric::FinalValue);
     assert_close(&wgpu, &flex, 2e-5, 1e-3);
+}
+
+/// Objective of the best parameters of a short training on the bundled prices.
+#[cfg(feature = "wgpu")]
+fn trained(device: &str) -> f64 {
+    use gradpool_cli::output::Output;
+    let runs = tempfile::tempdir().unwrap();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/momentum.toml");
+    let out = runs.path().join(device);
+    let fixed = ["gradpool", "train", config, "--device", device, "--json", "--no-progress", "--quiet", "--out"];
+    let settings = ["--set", "train.iterations=15", "--set", "train.parameter_sets=2"];
+    let arguments = fixed.into_iter().chain([out.to_str().unwrap()]).chain(settings).map(Into::into);
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let code = gradpool_cli::run_with(arguments.collect::<Vec<_>>(), &mut Output::new(&mut stdout, &mut stderr, false));
+    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&stderr));
+    let document: serde_json::Value = serde_json::from_slice(&stdout).unwrap();
+    document["best"]["objective"].as_f64().unwrap()
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_training_on_wgpu_ends_where_one_on_the_cpu_does() {
+    let (cpu, wgpu) = (trained("cpu"), trained("wgpu"));
+    assert!((wgpu / cpu - 1.0).abs() < 1e-3, "{wgpu} against {cpu}");
 }

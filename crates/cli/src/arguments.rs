@@ -96,6 +96,8 @@ pub enum Command {
     Rules(commands::rules::RulesArguments),
     /// Checks this build against numbers of real contracts and of the reference system
     Verify(commands::verify::VerifyArguments),
+    /// Lists the devices that can be used, with memory and precision
+    Devices(commands::devices::DevicesArguments),
     /// Prints the JSON schema of configurations
     Schema(commands::schema::SchemaArguments),
     /// Prints a shell's completion script

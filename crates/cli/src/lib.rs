@@ -101,6 +101,7 @@ fn dispatch(cli: Cli, output: &mut Output<'_>) -> anyhow::Result<u8> {
         Command::Replay(arguments) => commands::replay::run(&arguments, &cli.common, output),
         Command::Rules(arguments) => commands::rules::run(&arguments, output),
         Command::Verify(arguments) => commands::verify::run(&arguments, &cli.common, output),
+        Command::Devices(_) => commands::devices::run(output),
         Command::Schema(_) => commands::schema::run(output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),
     }

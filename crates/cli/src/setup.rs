@@ -94,7 +94,7 @@ impl Setup {
     }
 
     fn with_goal(config: &ResolvedConfig, prices: PriceTable, periods: Periods, goal: Goal) -> anyhow::Result<Self> {
-        let (device, dtype) = (device(config.runtime.device), dtype(config)?);
+        let (device, dtype) = (device(config.runtime.device)?, dtype(config)?);
         let parts = RuleParts::of(&config.pool)?;
         let pool = pool(config, &parts, &prices)?;
         let needs_supplies = pool.strategy().needs_supplies()?;
@@ -290,15 +290,39 @@ pub fn period_spec(config: &ResolvedConfig) -> anyhow::Result<PeriodSpec> {
 }
 
 /// The device that the configuration names.
-pub fn device(kind: DeviceKind) -> Device {
-    match kind {
+///
+/// # Errors
+/// If there is no such GPU.
+pub fn device(kind: DeviceKind) -> anyhow::Result<Device> {
+    Ok(match kind {
+        DeviceKind::Cpu => Device::flex(),
         #[cfg(feature = "ndarray")]
         #[allow(deprecated)] // Upstream drops it with 0.23; until then it is asked for.
         DeviceKind::Ndarray => Device::ndarray(),
         #[cfg(feature = "wgpu")]
-        DeviceKind::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
-        _ => Device::flex(),
-    }
+        DeviceKind::Wgpu => {
+            some_gpu(kind, &gradpool_ops::gpus::wgpu())?;
+            // The best of them, or what CUBECL_WGPU_DEFAULT_DEVICE says.
+            Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)
+        }
+        #[cfg(feature = "cuda")]
+        DeviceKind::Cuda => some_gpu(kind, &gradpool_ops::gpus::cuda())?,
+        #[allow(unreachable_patterns)]
+        _ => {
+            let problem = format!("`runtime.device` is \"{}\"; this program was built without it", kind.name());
+            let hint = format!("build it with `cargo build --release --features {}`", kind.name());
+            return Err(Hinted::new(problem, hint).into());
+        }
+    })
+}
+
+/// The first of the GPUs.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn some_gpu(kind: DeviceKind, found: &[gradpool_ops::gpus::Gpu]) -> anyhow::Result<Device> {
+    found.first().map(|gpu| gpu.device.clone()).ok_or_else(|| {
+        let problem = format!("`runtime.device` is \"{}\", but no such GPU was found", kind.name());
+        Hinted::new(problem, "see `gradpool devices` for what can be used, and install the driver of the GPU").into()
+    })
 }
 
 fn dtype(config: &ResolvedConfig) -> anyhow::Result<DType> {

@@ -1,9 +1,10 @@
-//! Differentiable primitives of dynamic-weight pools, as an extension of burn's CPU backends.
+//! Differentiable primitives of dynamic-weight pools, as an extension of burn's backends.
 //!
 //! Every sequential piece of the pipeline is one primitive, in one folder: `mod.rs` (formula,
 //! shapes, adjoint, source and the public function), `reference.rs` (plain burn tensor operations
 //! with burn's own gradient; slow and obviously right) and `cpu.rs` (fused loops over slices and the
-//! backward pass written by hand).
+//! backward pass written by hand). Those that training needs most have a `cube.rs` too: kernels for
+//! GPUs, forward and backward, one source for wgpu and CUDA (features `wgpu` and `cuda`).
 //!
 //! | primitive | does |
 //! |---|---|
@@ -18,13 +19,15 @@
 //! | [`interpolate()`] | weights at every row between coarse weights |
 //! | [`solve()`] | small symmetric systems of equations, one per row |
 //!
-//! On a CPU backend (see [`has_fused_kernels`]) a primitive runs its fused form; elsewhere the
-//! public function runs the reference form on the tensors' own device.
+//! On a CPU backend (see [`has_fused_kernels`]) a primitive runs its fused form, on a GPU its kernels
+//! where it has them; elsewhere the public function runs the reference form on the tensors' own device.
 
 pub mod arbitrage;
 pub mod backend;
 pub mod curves;
 pub mod execution;
+#[cfg(feature = "cube")]
+pub mod gpus;
 pub mod growth;
 pub mod growth_steps;
 pub mod guardrails;

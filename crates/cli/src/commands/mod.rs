@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod completions;
 pub mod data;
+pub mod devices;
 pub mod evaluate;
 pub mod export;
 pub mod replay;

@@ -53,7 +53,7 @@ impl DeviceKind {
             Self::Cpu => true,
             Self::Ndarray => cfg!(feature = "ndarray"),
             Self::Wgpu => cfg!(feature = "wgpu"),
-            Self::Cuda => false, // A later version.
+            Self::Cuda => cfg!(feature = "cuda"),
         }
     }
 

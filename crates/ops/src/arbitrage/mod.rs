@@ -30,6 +30,8 @@
 //! of rows exist one at a time. Arithmetic is in double precision whatever the tensor's type.
 
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 mod host;
 mod inputs;
 pub mod reference;
@@ -44,7 +46,7 @@ pub use inputs::{CheckedInputs, RowInputs, UserTrade};
 
 use burn::tensor::Tensor;
 
-use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, is_fused};
 use crate::growth::PlanError;
 use crate::windows::PricedWindows;
 
@@ -175,8 +177,9 @@ impl ArbitragePlan {
 /// # Panics
 /// When the shapes do not fit the plan.
 pub fn arbitrage(positions: Tensor<3>, initial: Tensor<2>, fees: Tensor<2>, plan: &Arc<ArbitragePlan>) -> Tensor<3> {
-    if has_fused_kernels(&positions.device()) {
-        apply(Arbitrage(plan.clone()), [positions.into_dispatch(), initial.into_dispatch(), fees.into_dispatch()])
+    let fused = Arbitrage(plan.clone());
+    if is_fused(&fused, &positions.device()) {
+        apply(fused, [positions.into_dispatch(), initial.into_dispatch(), fees.into_dispatch()])
     } else {
         reference::arbitrage(positions, initial, fees, plan)
     }
@@ -201,5 +204,10 @@ impl Primitive<3> for Arbitrage {
 
     fn backward<F: Real>(&self, pass: Pass<'_, F, 3>, gradients: [Option<&mut [F]>; 3]) {
         cpu::backward(&self.0, pass.inputs, pass.kept, pass.cotangent, gradients);
+    }
+
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn crate::backend::Kernels<3>> {
+        self.0.runs_on_gpus().then_some(self)
     }
 }

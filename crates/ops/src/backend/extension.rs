@@ -57,7 +57,7 @@ impl<B: Backend> ExtensionType<B> for PrimitiveInputs<B> {
 ///
 /// There is no implementation for a doubly differentiated backend, so second derivatives through a
 /// fused primitive do not compile rather than fail.
-#[backend_extension(Flex, NdArray: cfg(feature = "ndarray"), Autodiff)]
+#[backend_extension(Flex, NdArray: cfg(feature = "ndarray"), Cube: cfg(feature = "cube"), Autodiff)]
 pub trait PrimitiveOps: Backend {
     /// Runs a primitive.
     fn fused<P: Primitive<N>, const N: usize>(

@@ -1,6 +1,6 @@
 //! Primitives on burn-flex.
 
-use super::{HostBackend, Primitive, PrimitiveInputs, PrimitiveOps, Real, host};
+use super::{FusedBackend, HostBackend, Primitive, PrimitiveInputs, PrimitiveOps, Real};
 use burn::backend::{Bytes, Flex};
 use burn::tensor::Shape;
 use burn_flex::{FlexTensor, Layout};
@@ -22,6 +22,6 @@ impl HostBackend for Flex {
 
 impl PrimitiveOps for Flex {
     fn fused<P: Primitive<N>, const N: usize>(primitive: P, inputs: PrimitiveInputs<Self>) -> FlexTensor {
-        host::forward::<Self, P, N>(&primitive, inputs.into_array(), false).0
+        Self::forward::<P, N>(&primitive, inputs.into_array(), false).0
     }
 }

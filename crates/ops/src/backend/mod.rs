@@ -7,12 +7,16 @@
 //!
 //! ```text
 //! apply(primitive, [a, b]) -> Dispatch -> Flex | NdArray             -> Primitive::forward
-//!                                      -> Autodiff<Flex | NdArray>   -> Primitive::forward, later backward
+//!                                      -> Cube (wgpu, CUDA)          -> Kernels::forward
+//!                                      -> Autodiff of one of these   -> the same, later backward
 //! ```
 
 mod autodiff;
+#[cfg(feature = "cube")]
+pub mod cube;
 mod extension;
 mod flex;
+mod fused;
 mod host;
 #[cfg(feature = "ndarray")]
 mod ndarray;
@@ -24,7 +28,10 @@ use burn::backend::{Dispatch, DispatchDevice, DispatchTensor};
 use burn::tensor::{Device, Tensor};
 use std::fmt::Debug;
 
+#[cfg(feature = "cube")]
+pub use cube::{CubePass, Kernels};
 pub use extension::{PrimitiveInputs, PrimitiveOps};
+pub use fused::FusedBackend;
 pub use host::{HostBackend, View};
 pub use real::Real;
 pub(crate) use row::{Row, with_row};
@@ -67,6 +74,12 @@ pub trait Primitive<const N: usize>: Clone + Debug + Send + Sync + 'static {
     /// Fills the gradient of each input that wants one, given the gradient with respect to the output.
     /// The gradients arrive as zeros.
     fn backward<F: Real>(&self, pass: Pass<'_, F, N>, gradients: [Option<&mut [F]>; N]);
+
+    /// The same for GPUs, if it exists there; else the caller computes in tensor operations ([`is_fused`]).
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn Kernels<N>> {
+        None
+    }
 }
 
 /// Runs a primitive on the device of its inputs, recording it for the gradient where an input is tracked.
@@ -78,8 +91,18 @@ pub fn apply<P: Primitive<N>, const N: usize, const D: usize>(primitive: P, inpu
     Tensor::from_dispatch(Dispatch::fused(primitive, PrimitiveInputs::new(inputs)))
 }
 
-/// Whether primitives run their fused kernels on this device (burn's CPU backends Flex and NdArray),
-/// with or without autodiff. Elsewhere they run as ordinary tensor operations.
+/// Whether a primitive runs fused on this device; else its function computes in tensor operations.
+pub fn is_fused<P: Primitive<N>, const N: usize>(primitive: &P, device: &Device) -> bool {
+    #[cfg(feature = "cube")]
+    if cube::is_gpu(device) {
+        return primitive.kernels().is_some();
+    }
+    let _ = primitive;
+    has_fused_kernels(device)
+}
+
+/// Whether every primitive runs its fused kernels on this device (burn's CPU backends Flex and NdArray),
+/// with or without autodiff.
 pub fn has_fused_kernels(device: &Device) -> bool {
     match device.clone().inner().as_dispatch() {
         DispatchDevice::Flex(_) => true,

@@ -1,7 +1,7 @@
 //! Primitives on burn-ndarray.
 #![allow(deprecated)] // Deprecated upstream, kept for those who ask for it.
 
-use super::{HostBackend, Primitive, PrimitiveInputs, PrimitiveOps, Real, host};
+use super::{FusedBackend, HostBackend, Primitive, PrimitiveInputs, PrimitiveOps, Real};
 use burn::backend::NdArray;
 use burn::tensor::TensorData;
 use burn_ndarray::{NdArrayTensor, SharedArray};
@@ -40,6 +40,6 @@ fn standard_layout<E: Clone>(array: SharedArray<E>) -> SharedArray<E> {
 
 impl PrimitiveOps for NdArray {
     fn fused<P: Primitive<N>, const N: usize>(primitive: P, inputs: PrimitiveInputs<Self>) -> NdArrayTensor {
-        host::forward::<Self, P, N>(&primitive, inputs.into_array(), false).0
+        Self::forward::<P, N>(&primitive, inputs.into_array(), false).0
     }
 }

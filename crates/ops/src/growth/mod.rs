@@ -20,15 +20,19 @@
 //! `x = x_k + offset (x_{k+1} - x_k) / Q` and `d = stride (x_{k+1} - x_k) / Q`. Prices are constants.
 
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 mod divergence;
 mod plan;
 pub mod reference;
 
+#[cfg(feature = "cube")]
+pub(crate) use cube::log_ratio as cube_log_ratio;
 pub(crate) use divergence::log_ratio;
 pub use plan::{GrowthPlan, PlanError, Segment, Span};
 pub(crate) use plan::{length, positive};
 
-use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, is_fused};
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
@@ -44,8 +48,9 @@ use std::sync::Arc;
 /// # Panics
 /// When the positions do not fit the plan.
 pub fn growth(positions: Tensor<3>, plan: &Arc<GrowthPlan>) -> Tensor<2> {
-    if has_fused_kernels(&positions.device()) {
-        apply(Growth(plan.clone()), [positions.into_dispatch()])
+    let fused = Growth(plan.clone());
+    if is_fused(&fused, &positions.device()) {
+        apply(fused, [positions.into_dispatch()])
     } else {
         reference::growth(positions, plan)
     }
@@ -74,5 +79,10 @@ impl Primitive<1> for Growth {
             let [positions] = pass.inputs;
             cpu::backward(&self.0, positions.shape, pass.kept, pass.cotangent, gradient);
         }
+    }
+
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn crate::backend::Kernels<1>> {
+        Some(self)
     }
 }

@@ -18,6 +18,8 @@
 //! sec. 3.4). The choice of weights below the minimum and of the heaviest weight carries no gradient.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 pub mod reference;
 mod step;
 
@@ -141,9 +143,6 @@ pub fn guardrails(
 ) -> Tensor<3> {
     inputs.check(first_outputs, ramps);
     assert!(settings.interpolation_rows > 0, "weights need at least one row to move");
-    if !backend::has_fused_kernels(&inputs.outputs.device()) {
-        return reference::guardrails(inputs, first_outputs, ramps, settings);
-    }
     let [sets, output_rows, assets] = inputs.outputs.dims();
     let fused = Guardrails {
         layout: Layout { sets, output_rows, assets, ramps, first_outputs: first_outputs.into() },
@@ -151,6 +150,9 @@ pub fn guardrails(
         has_retention: inputs.retention.is_some(),
         has_bounds: inputs.bounds.is_some(),
     };
+    if !backend::is_fused::<_, 2>(&fused, &inputs.outputs.device()) {
+        return reference::guardrails(inputs, first_outputs, ramps, settings);
+    }
     let (outputs, initial) = (inputs.outputs.into_dispatch(), inputs.initial.into_dispatch());
     match (inputs.retention, inputs.bounds) {
         (None, None) => backend::apply(fused, [outputs, initial]),
@@ -248,5 +250,10 @@ impl<const N: usize> Primitive<N> for Guardrails {
             cotangent: pass.cotangent.values,
         };
         cpu::backward(past, &self.layout, &self.settings, total);
+    }
+
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn backend::Kernels<N>> {
+        Some(self)
     }
 }

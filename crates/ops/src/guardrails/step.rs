@@ -4,9 +4,9 @@ use super::GuardrailSettings;
 use crate::backend::{Real, Row};
 
 /// Added to the largest change before it divides the cap (spec 03 sec. 3.2 step 9, trap T3.4).
-const CAP_GUARD: f64 = 1e-10;
+pub(super) const CAP_GUARD: f64 = 1e-10;
 /// Added to the room that bounded weights can move into (spec 03 sec. 3.2.1).
-const ROOM_GUARD: f64 = 1e-10;
+pub(super) const ROOM_GUARD: f64 = 1e-10;
 
 /// Settings in the kernel's own number type.
 #[derive(Clone, Copy, Debug)]

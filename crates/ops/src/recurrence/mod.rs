@@ -18,9 +18,11 @@
 
 mod blocks;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 pub mod reference;
 
-use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, is_fused};
 use burn::tensor::Tensor;
 
 /// Rows of one block of the blocked form.
@@ -73,9 +75,9 @@ pub fn dead_zone<F: Real>(value: F, threshold: F) -> F {
 /// When the shapes do not fit, there are no rows or no assets, the data types differ, or a dead zone
 /// is asked of the blocked form.
 pub fn recurrence(input: Tensor<3>, decay: Tensor<2>, initial: Tensor<2>, options: RecurrenceOptions) -> Tensor<3> {
-    if has_fused_kernels(&input.device()) {
-        let inputs = [input.into_dispatch(), decay.into_dispatch(), initial.into_dispatch()];
-        apply(Recurrence { options }, inputs)
+    let fused = Recurrence { options };
+    if is_fused(&fused, &input.device()) {
+        apply(fused, [input.into_dispatch(), decay.into_dispatch(), initial.into_dispatch()])
     } else {
         check(&input.dims(), &decay.dims(), &initial.dims(), options);
         reference::recurrence(input, decay, initial, options)
@@ -115,5 +117,10 @@ impl Primitive<3> for Recurrence {
 
     fn backward<F: Real>(&self, pass: Pass<'_, F, 3>, gradients: [Option<&mut [F]>; 3]) {
         cpu::backward(self.options, pass.inputs, pass.output, pass.cotangent, gradients);
+    }
+
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn crate::backend::Kernels<3>> {
+        Some(self)
     }
 }
