@@ -183,6 +183,20 @@ fn punctual_updates_deviate_by_what_storage_cuts_off() {
 }
 
 /// Ramps of a day on hourly prices: the simulation's straight lines are the chain's.
+/// A pool that is simulated as the chain executes it is the chain, as long as updates are punctual.
+#[test]
+fn a_pool_on_chain_deviates_by_its_keeper_alone() {
+    let project = Project::moderate();
+    let on_chain = ["--set", "pool.execution=onchain"];
+    let punctual = project.document(&on_chain);
+    assert!(deviation(&punctual) < 1e-8, "{punctual}");
+    let late = project.document(&[&on_chain[..], &["--updates", "missed:4"]].concat());
+    assert!(deviation(&late) > 1e-4, "{late}");
+    for part in ["guard_rails", "nine_decimals"] {
+        assert_eq!(late["parts"][part]["max_weight_difference"], 0.0, "{late}");
+    }
+}
+
 #[test]
 fn weights_between_updates_are_those_of_the_simulation() {
     let project = Project::new(r#"{"log_k": -3.5, "logit_lamb": 1.5, "initial_weights_logits": [1, 1]}"#);

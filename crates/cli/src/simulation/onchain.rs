@@ -139,7 +139,22 @@ impl OnChain<'_> {
     /// Times that no contract has.
     pub fn stages(&self, triggers: &[Trigger]) -> anyhow::Result<Stages> {
         let (weights, times) = (&self.deployment.weights, self.row_times()?);
-        Ok(stages(&self.pool, weights, triggers, &times, &mut self.strategy.clone()))
+        let mut stages = stages(&self.pool, weights, triggers, &times, &mut self.strategy.clone());
+        if self.simulates_the_chain() {
+            // The simulation has the contract's guard rails and storage already; what is left of them is its arithmetic.
+            stages.guard_rails.clone_from(&stages.schedule);
+            stages.arithmetic.clone_from(&stages.nine_decimals);
+            let lists = [&mut stages.schedule, &mut stages.guard_rails, &mut stages.arithmetic];
+            for list in lists.into_iter().chain([&mut stages.nine_decimals, &mut stages.chain]) {
+                *list = shares(list, self.pool.assets());
+            }
+        }
+        Ok(stages)
+    }
+
+    /// Whether the simulation executes as the chain does, and so has shares for weights.
+    fn simulates_the_chain(&self) -> bool {
+        self.simulation.setup.strategy().settings().execution.is_on_chain()
     }
 
     /// The simulation's pool with weights of a contract, whose sum may miss one: swaps look at their ratios alone. Without
@@ -154,15 +169,21 @@ impl OnChain<'_> {
             return Ok(Simulated { weights, reserves, values: vec![f64::NAN; rows], fee_revenue: None });
         }
         let assets = self.pool.assets();
-        let shares = weights.chunks_exact(assets).flat_map(|row| {
-            let sum: f64 = row.iter().sum();
-            row.iter().map(move |weight| weight / sum)
-        });
-        let simulated = self.simulation.valued(shares.collect(), fees)?;
-        Ok(Simulated { weights: weights.to_vec(), ..simulated })
+        let simulated = self.simulation.valued(shares(weights, assets), fees)?;
+        let weights = if self.simulates_the_chain() { simulated.weights } else { weights.to_vec() };
+        Ok(Simulated { weights, ..simulated })
     }
 
     fn row_times(&self) -> anyhow::Result<Vec<u64>> {
         self.simulation.range().map(|row| self.simulation.seconds(row)).collect()
     }
+}
+
+/// Weights of every row as shares of their sum.
+fn shares(weights: &[f64], assets: usize) -> Vec<f64> {
+    let of_row = |row: &[f64]| {
+        let sum: f64 = row.iter().sum();
+        row.iter().map(|weight| weight / sum).collect::<Vec<_>>()
+    };
+    weights.chunks_exact(assets).flat_map(of_row).collect()
 }

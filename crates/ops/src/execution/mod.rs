@@ -17,7 +17,7 @@
 //!
 //! The kernel computes all of this in integers of 18 decimals, as the contracts do, so from a rule output of 18 decimals it
 //! gives the contracts' weights, digit by digit; from any other, those of the nearest. The form in tensor operations
-//! ([`reference`]) has floats and may differ where a cut or a floor lies within rounding.
+//! ([`mod@reference`]) has floats and may differ where a cut or a floor lies within rounding.
 //!
 //! The adjoint runs the updates backward. Cuts and floors are straight-through: derivatives are those of the real numbers,
 //! taken at the weights that were cut. Clips have slope 1/2 on a bound; the limit is differentiated through the largest

@@ -31,7 +31,8 @@ Times are the best of three and do not count the loading of prices. Exits with 1
 
 Where the rule has a contract, onchain is the pool in the contract's integers, deployed at the first row and updated
 punctually. It executes in another way by design (multipliers have nine decimals, runs end at rails, not at targets),
-so that it does not decide about agreement; `gradpool replay` says what its difference comes from.
+so that it does not decide about agreement; `gradpool replay` says what its difference comes from. Where
+`pool.execution` is onchain all paths execute so, and what is left is rounding.
 
 Examples:
   gradpool compare configs/momentum.toml
@@ -138,6 +139,10 @@ fn text(setup: &Setup, outcomes: &Outcomes, period: &str) -> Vec<String> {
     lines.extend(table(&paths));
     lines.push("differences are from scan".to_owned());
     lines.push(match &outcomes.no_contract {
+        None if setup.strategy().settings().execution.is_on_chain() => {
+            "onchain is the contract itself: a cut may flip within rounding, so it does not decide about agreement"
+                .to_owned()
+        }
         None => "onchain executes in another way by design, and does not decide about agreement".to_owned(),
         Some(reason) => format!("onchain: none: {reason}"),
     });
