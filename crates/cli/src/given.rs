@@ -8,6 +8,7 @@ use gradpool_trainer::load_parameters;
 
 use crate::contract::file::ContractFile;
 use crate::contract::import;
+use crate::contract::tutorial::TutorialFile;
 use crate::leaf_nesting::LeafTable;
 use crate::output::Hinted;
 use crate::parameters::ParameterFile;
@@ -36,6 +37,8 @@ impl GivenParameters {
             Self { sets: loaded.sets, preferred_set: loaded.preferred_set, step: Some(loaded.step) }
         } else if let Some(file) = ContractFile::read(path)? {
             Self { sets: vec![import::parameters(&file, path, setup)?], preferred_set: 0, step: None }
+        } else if let Some(file) = TutorialFile::read(path)? {
+            Self { sets: vec![import::tutorial_parameters(&file, path, setup)?], preferred_set: 0, step: None }
         } else {
             let file = ParameterFile::read(path, &LeafTable::of(setup))?;
             let sets = file.sets.into_iter().map(|leaves| ParameterValues { leaves }).collect();

@@ -109,3 +109,28 @@ fn what_the_tutorial_contract_cannot_do_is_said() {
     assert!(deployed.contains("no contract computes the rule `tutorial_momentum`"), "{deployed}");
     assert!(deployed.contains("--format tutorial"), "{deployed}");
 }
+
+/// The file comes back as PARAMS: what is simulated is what 18 decimals hold of the strategy.
+#[test]
+fn the_file_is_accepted_as_parameters() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, document: &Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, document.to_string()).unwrap();
+        path.display().to_string()
+    };
+    let own = write("own.json", &parameters());
+    let mut document = export(&parameters(), &[&TUTORIAL[..], &["--weights", "initial"]].concat()).json();
+    let exported = write("tutorial.json", &document);
+    document["update_interval_blocks"] = json!(1);
+    let other = write("other.json", &document);
+    let simulate = |path: &str| {
+        let rule = ["--set", "pool.rule=tutorial_momentum", "--json"];
+        support::gradpool(["simulate", CONFIG, "--params", path].into_iter().chain(rule))
+    };
+    let value = |path: &str| simulate(path).json()["final_value"].as_f64().unwrap();
+    assert!((value(&exported) / value(&own) - 1.0).abs() < 1e-12);
+    let refused = simulate(&other);
+    assert_eq!(refused.code, EXIT_FAILED);
+    assert!(refused.stderr.contains("its update interval is 1 blocks of 12 s"), "{}", refused.stderr);
+}

@@ -6,6 +6,7 @@ use anyhow::Context;
 use gradpool_chain::decimal::{from_f64, to_f64};
 use gradpool_chain::{Int256, validation::Proposal};
 use gradpool_market::format_time;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -227,22 +228,29 @@ impl ContractFile {
     /// # Errors
     /// A file of this format that breaks its rules.
     pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
-        let of_this_format = |document: &Value| document.get("format").and_then(Value::as_str) == Some(FORMAT);
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        match serde_json::from_str::<Value>(&text) {
-            Ok(document) if of_this_format(&document) => {
-                let version = document.get("version").and_then(Value::as_u64);
-                if version != Some(VERSION.into()) {
-                    let problem = format!("{} has another version of the format {FORMAT:?}", path.display());
-                    return Err(Hinted::new(problem, format!("this program reads version {VERSION}")).into());
-                }
-                let broken = || format!("{} is not a contract file", path.display());
-                // From the text: its errors name line and column.
-                serde_json::from_str(&text).map(Some).with_context(broken)
+        read(path, FORMAT, VERSION)
+    }
+}
+
+/// The file at `path`, if its `format` says that it is one.
+///
+/// # Errors
+/// A file of this format that breaks its rules.
+pub(super) fn read<T: DeserializeOwned>(path: &Path, format: &str, version: u32) -> anyhow::Result<Option<T>> {
+    let of_this_format = |document: &Value| document.get("format").and_then(Value::as_str) == Some(format);
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    match serde_json::from_str::<Value>(&text) {
+        Ok(document) if of_this_format(&document) => {
+            if document.get("version").and_then(Value::as_u64) != Some(version.into()) {
+                let problem = format!("{} has another version of the format {format:?}", path.display());
+                return Err(Hinted::new(problem, format!("this program reads version {version}")).into());
             }
-            // Whoever reads the file next says what is wrong with it.
-            _ => Ok(None),
+            let broken = || format!("{} is not a contract file", path.display());
+            // From the text: its errors name line and column.
+            serde_json::from_str(&text).map(Some).with_context(broken)
         }
+        // Whoever reads the file next says what is wrong with it.
+        _ => Ok(None),
     }
 }
 

@@ -5,10 +5,13 @@ use std::path::Path;
 use gradpool_chain::Int256;
 use gradpool_chain::decimal::{to_f64, to_text};
 use gradpool_chain::rules::Rule;
+use gradpool_strategy::rules::TutorialMomentum;
+use gradpool_strategy::transforms::logit;
 use gradpool_strategy::{ContractList, ContractRule, ContractTerms, ParameterValues};
 use thiserror::Error;
 
 use super::file::{ContractFile, Decimal18, doubles};
+use super::tutorial::TutorialFile;
 use super::{epsilon_max, guard_rail, refusals};
 use crate::setup::Setup;
 
@@ -79,6 +82,46 @@ pub fn parameters(file: &ContractFile, path: &Path, setup: &Setup) -> Result<Par
             }
             Err(AnotherPool { path: path.display().to_string(), differences })
         }
+    }
+}
+
+/// The parameters that a file of the tutorial contract stands for.
+///
+/// # Errors
+/// Everything in which file and configuration differ.
+pub fn tutorial_parameters(file: &TutorialFile, path: &Path, setup: &Setup) -> Result<ParameterValues, AnotherPool> {
+    let assets = setup.prices.assets();
+    let rule = setup.strategy().rule().name();
+    let mut differences = Vec::new();
+    if rule != TutorialMomentum::NAME {
+        differences.push(format!("its rule is `{}`; `pool.rule` is `{rule}`", TutorialMomentum::NAME));
+    }
+    let place = |asset: &String| file.tokens.iter().position(|token| token == asset);
+    let order = assets.iter().map(place).collect::<Option<Vec<_>>>();
+    let order = order.filter(|_| file.tokens.len() == assets.len() && file.weights.len() == assets.len());
+    if order.is_none() {
+        let (theirs, ours) = (file.tokens.join(", "), assets.join(", "));
+        differences.push(format!("its tokens and weights are of {theirs}; `data.assets` are {ours}"));
+    }
+    if guard_rail(setup).ok() != Some(file.minimum_weight.0) {
+        let (theirs, ours) = (to_text(file.minimum_weight.0), setup.strategy().settings().minimum_weight);
+        differences.push(format!("its minimum_weight is {theirs}; `pool.minimum_weight` is {ours}"));
+    }
+    let interval_s = file.update_interval_blocks.checked_mul(file.block_seconds);
+    if interval_s != refusals::update_interval_s(setup) {
+        let (minutes, key) = refusals::update_interval_min(setup);
+        let (blocks, seconds) = (file.update_interval_blocks, file.block_seconds);
+        differences
+            .push(format!("its update interval is {blocks} blocks of {seconds} s; `{key}` is {minutes} minutes"));
+    }
+    let weights = doubles(&file.weights);
+    match order.filter(|_| differences.is_empty()) {
+        Some(order) => Ok(ParameterValues::new([
+            ("logit_lamb", vec![logit(to_f64(file.lambda.0))]),
+            ("absolute_k", vec![to_f64(file.kappa.0)]),
+            ("initial_weights", order.into_iter().map(|token| weights[token]).collect()),
+        ])),
+        None => Err(AnotherPool { path: path.display().to_string(), differences }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The tutorial contract as it would be deployed, and the file that holds it (spec 14).
 
+use std::path::Path;
+
 use gradpool_chain::Int256;
 use gradpool_chain::decimal::{from_f64, weights_from_f64_above};
 use gradpool_chain::tutorial::{Bounds, Pool, Settings, TutorialError};
@@ -8,7 +10,7 @@ use gradpool_strategy::ParameterValues;
 use gradpool_strategy::rules::TutorialMomentum;
 use serde::{Deserialize, Serialize};
 
-use super::file::{Decimal18, Provenance, SourceBlock, StateBlock};
+use super::file::{self, Decimal18, Provenance, SourceBlock, StateBlock};
 use super::refusals::{Refusal, Refused};
 use super::{caveats, refusals};
 use crate::setup::Setup;
@@ -54,7 +56,24 @@ pub struct TutorialFile {
     pub warnings: Vec<String>,
 }
 
-impl TutorialFile {
+/// A tutorial pool with the state that it is deployed with.
+#[derive(Clone, Debug)]
+pub struct TutorialDeployment {
+    /// What the contract is told of the rule, the bounds and the interval.
+    pub settings: Settings,
+    /// Weights to begin with.
+    pub weights: Vec<Int256>,
+    /// Moving averages of the prices.
+    pub averages: Vec<Int256>,
+    /// Smallest and largest weight.
+    pub bounds: [Int256; 2],
+    /// Seconds that a block lasts.
+    pub block_seconds: u64,
+    /// What the contract computes in another way than the simulation.
+    pub warnings: Vec<String>,
+}
+
+impl TutorialDeployment {
     /// The pool of `setup` with the parameters `values`, deployed at a row of the experiment's history, a multiple of the update
     /// interval, with these weights.
     ///
@@ -66,7 +85,6 @@ impl TutorialFile {
         row: usize,
         weights: &[f64],
         block_seconds: u64,
-        provenance: Provenance,
     ) -> Result<Self, Refused> {
         let settings = setup.strategy().settings();
         let mut refusals = refusals::of_pool(setup);
@@ -95,8 +113,7 @@ impl TutorialFile {
         if !refusals.is_empty() {
             return Err(Refused(refusals));
         }
-        Self::of_accepted(setup, values, row, weights, block_seconds, provenance)
-            .map_err(|refusal| Refused(vec![refusal]))
+        Self::of_accepted(setup, values, row, weights, block_seconds).map_err(|refusal| Refused(vec![refusal]))
     }
 
     /// The same of a pool that the contract can compute.
@@ -106,7 +123,6 @@ impl TutorialFile {
         row: usize,
         weights: &[f64],
         block_seconds: u64,
-        provenance: Provenance,
     ) -> Result<Self, Refusal> {
         let settings = setup.strategy().settings();
         let prices = setup.experiment.history().prices();
@@ -116,38 +132,46 @@ impl TutorialFile {
         let weights = weights_from_f64_above(weights, minimum);
         let weights = weights.map_err(|error| Refusal::of_number("the weight of an asset", &error))?;
         let largest = 1.0 - (settings.assets - 1) as f64 * settings.minimum_weight;
-        let decimals = |values: Vec<Int256>| values.into_iter().map(Decimal18).collect();
-        let time_ms = prices.grid().time_ms(row);
-        let mut file = Self {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            tokens: setup.prices.assets().to_vec(),
-            lambda: Decimal18(super::integer("lambda", terms.lambda)?),
-            kappa: Decimal18(super::integer("kappa", terms.kappa)?),
-            minimum_weight: Decimal18(minimum),
-            maximum_weight: Decimal18(super::integer("the largest weight", largest)?),
-            update_interval_blocks: refusals::update_interval_s(setup).unwrap_or_default() / block_seconds,
-            block_seconds,
-            weights: decimals(weights),
-            moving_averages: decimals(super::integers("the moving average", &terms.averages)?),
-            state: StateBlock {
-                time: format_time(time_ms),
-                unix_seconds: (time_ms / 1000).try_into().unwrap_or(0),
-                weights: provenance.weights,
+        let maximum = super::integer("the largest weight", largest)?;
+        let refused = |error: TutorialError| Refusal::new(format!("the contract refuses the pool: {error}"));
+        let update_interval = refusals::update_interval_s(setup).unwrap_or_default() / block_seconds;
+        let mut deployment = Self {
+            settings: Settings {
+                lambda: super::integer("lambda", terms.lambda)?,
+                gain: super::integer("kappa", terms.kappa)?,
+                bounds: Bounds::new(minimum, maximum).map_err(refused)?,
+                update_interval,
             },
-            source: provenance.source,
+            weights,
+            averages: super::integers("the moving average", &terms.averages)?,
+            bounds: [minimum, maximum],
+            block_seconds,
             warnings: warnings(setup),
         };
-        let refused = |error: TutorialError| Refusal::new(format!("the contract refuses the pool: {error}"));
-        let mut pool = file.pool(0).map_err(refused)?;
+        let mut pool = deployment.pool(0).map_err(refused)?;
         let prices = prices.row(row).iter().map(|price| from_f64(*price)).collect::<Result<Vec<_>, _>>();
         let prices = prices.map_err(|error| Refusal::of_number("a price", &error))?;
-        if let Err(error) = pool.trigger_update(file.update_interval_blocks, &prices) {
-            file.warnings.push(format!("an update at the prices of the deployment would be reverted: {error}"));
+        if let Err(error) = pool.trigger_update(update_interval, &prices) {
+            deployment.warnings.push(format!("an update at the prices of the deployment would be reverted: {error}"));
         }
-        Ok(file)
+        Ok(deployment)
     }
 
+    /// The pool, deployed at a block.
+    ///
+    /// # Errors
+    /// What the contract refuses.
+    pub fn pool(&self, block: u64) -> Result<Pool, TutorialError> {
+        Pool::new(self.settings.clone(), self.weights.clone(), self.averages.clone(), block)
+    }
+
+    /// Seconds between updates.
+    pub fn update_interval_s(&self) -> u64 {
+        self.settings.update_interval * self.block_seconds
+    }
+}
+
+impl TutorialFile {
     /// The pool, deployed at a block.
     ///
     /// # Errors
@@ -161,6 +185,40 @@ impl TutorialFile {
             update_interval: self.update_interval_blocks,
         };
         Pool::new(settings, integers(&self.weights), integers(&self.moving_averages), block)
+    }
+
+    /// The file at `path`, if it is one: a JSON object whose `format` says so.
+    ///
+    /// # Errors
+    /// A file of this format that breaks its rules.
+    pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
+        file::read(path, FORMAT, VERSION)
+    }
+
+    /// The file of a deployment at a time; `tokens` are the configuration's.
+    pub fn new(deployment: TutorialDeployment, tokens: &[String], time_ms: i64, provenance: Provenance) -> Self {
+        let decimals = |values: Vec<Int256>| values.into_iter().map(Decimal18).collect();
+        let [minimum, maximum] = deployment.bounds;
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            tokens: tokens.to_vec(),
+            lambda: Decimal18(deployment.settings.lambda),
+            kappa: Decimal18(deployment.settings.gain),
+            minimum_weight: Decimal18(minimum),
+            maximum_weight: Decimal18(maximum),
+            update_interval_blocks: deployment.settings.update_interval,
+            block_seconds: deployment.block_seconds,
+            weights: decimals(deployment.weights),
+            moving_averages: decimals(deployment.averages),
+            state: StateBlock {
+                time: format_time(time_ms),
+                unix_seconds: (time_ms / 1000).try_into().unwrap_or(0),
+                weights: provenance.weights,
+            },
+            source: provenance.source,
+            warnings: deployment.warnings,
+        }
     }
 }
 

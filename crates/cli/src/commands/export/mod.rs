@@ -19,7 +19,7 @@ use crate::arguments::CommonOptions;
 use crate::config::{ResolvedConfig, Source, hexadecimal};
 use crate::contract::addresses::{Addresses, TokenAddress};
 use crate::contract::file::{ContractFile, Provenance, SourceBlock, WeightsOf};
-use crate::contract::tutorial::{self, TutorialFile};
+use crate::contract::tutorial::{self, TutorialDeployment, TutorialFile};
 use crate::contract::{Deployment, ORACLE_STALENESS_S};
 use crate::describe;
 use crate::given::GivenParameters;
@@ -144,7 +144,9 @@ pub fn run(arguments: &ExportArguments, common: &CommonOptions, output: &mut Out
     if arguments.format == Format::Tutorial {
         let weights = weights(&setup, values, row, arguments.weights)?;
         let block_seconds = arguments.block_seconds.unwrap_or(tutorial::BLOCK_S);
-        let file = TutorialFile::new(&setup, values, row, &weights, block_seconds, provenance)?;
+        let deployment = TutorialDeployment::new(&setup, values, row, &weights, block_seconds)?;
+        let time_ms = setup.experiment.history().prices().grid().time_ms(row);
+        let file = TutorialFile::new(deployment, setup.prices.assets(), time_ms, provenance);
         for warning in &file.warnings {
             output.warn(warning);
         }

@@ -4,23 +4,27 @@ mod document;
 mod outcome;
 mod series;
 mod text;
+mod tutorial;
 mod updates;
 
 use std::path::PathBuf;
 
 use clap::Args;
+use gradpool_strategy::rules::TutorialMomentum;
 
 use super::evaluate::period::{Selection, prepare};
 use super::load_config;
 use crate::EXIT_DONE;
 use crate::arguments::CommonOptions;
 use crate::config::Source;
+use crate::contract::tutorial::BLOCK_S;
 use crate::describe::warn_of_prices;
 use crate::given::GivenParameters;
-use crate::output::Output;
+
+use crate::output::{Hinted, Output};
 use crate::periods::NamedPeriod;
 use crate::runs::{config_of_parameters, find_run};
-use crate::series::SeriesFile;
+use crate::series::{Series, SeriesFile};
 use crate::setup::Setup;
 use crate::simulation::Simulation;
 use outcome::Outcome;
@@ -42,6 +46,9 @@ a part adds is the difference from the pool before it; the parts sum to the whol
   nine_decimals  weights, and multipliers per second, cut to 9 decimals as they are stored
   expiry         weights run past their target until the first meets a rail, where all stand still: the chain
 The cause of the largest deviation is the part that adds most in its direction.
+
+With the rule tutorial_momentum the contract is that of the tutorial, whose time is counted in blocks; the parts are
+guards (each weight clamped by itself), expiry and arithmetic.
 
 KEEPER of --updates:
   punctual      as soon as the pool allows it
@@ -68,6 +75,9 @@ pub struct ReplayArguments {
     /// When updates are triggered: punctual, late:SECONDS, missed:N, random:SEED, or a file of times
     #[arg(long, value_name = "KEEPER", default_value = "punctual")]
     pub updates: Updates,
+    /// Seconds of a block, for the tutorial contract [default: 12]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub block_seconds: Option<u64>,
     /// Writes weights and value of every row, and every update (.safetensors or .parquet)
     #[arg(long, value_name = "FILE")]
     pub series: Option<PathBuf>,
@@ -99,24 +109,47 @@ pub fn run(arguments: &ReplayArguments, common: &CommonOptions, output: &mut Out
     };
     warn_of_prices(&setup, output);
     let given = GivenParameters::load(&parameters, &setup)?;
-    let simulation = Simulation::new(&setup, given.single(&parameters)?, rows)?;
+    let values = given.single(&parameters)?;
+    let simulation = Simulation::new(&setup, values, rows)?;
     let grid = setup.experiment.history().prices().grid();
     let period = NamedPeriod::new(&name, grid, &simulation.range(), false);
 
+    if setup.strategy().rule().name() == TutorialMomentum::NAME {
+        let keeper = (&arguments.updates, arguments.block_seconds.unwrap_or(BLOCK_S));
+        let outcome = tutorial::Outcome::new(&setup, values, &simulation, period, keeper)?;
+        let report = (outcome.document(), outcome.lines());
+        return print(&outcome.caveats(), file.as_ref(), || outcome.series(), report, output);
+    }
+    if arguments.block_seconds.is_some() {
+        let problem = "`--block-seconds` is for the tutorial contract, which counts time in blocks";
+        return Err(Hinted::new(problem, "leave it out, or set `pool.rule = \"tutorial_momentum\"`").into());
+    }
     let outcome = Outcome::new(&setup, &simulation, period, &arguments.updates)?;
-    for caveat in outcome.caveats() {
+    let report = (document::document(&outcome), text::lines(&outcome));
+    print(&outcome.caveats(), file.as_ref(), || series::series(&outcome), report, output)
+}
+
+/// Prints a replay as a document or in lines.
+fn print(
+    caveats: &[String],
+    file: Option<&SeriesFile>,
+    series: impl FnOnce() -> Series,
+    (document, lines): (serde_json::Value, Vec<String>),
+    output: &mut Output<'_>,
+) -> anyhow::Result<u8> {
+    for caveat in caveats {
         output.warn(caveat);
     }
-    if let Some(file) = &file {
-        file.write(&series::series(&outcome))?;
+    if let Some(file) = file {
+        file.write(&series())?;
         if let SeriesFile::Parquet { rows, updates } = file {
             output.say(format!("rows in {}, updates in {}", rows.display(), updates.display()));
         }
     }
     if output.json {
-        output.document(&document::document(&outcome))?;
+        output.document(&document)?;
     } else {
-        for line in text::lines(&outcome) {
+        for line in lines {
             output.data(line)?;
         }
     }

@@ -9,7 +9,7 @@ use gradpool_chain::rules::Rule;
 use gradpool_chain::runner::Update;
 use gradpool_market::format_time;
 
-use super::updates::Updates;
+use super::updates::{Due, Updates};
 use crate::contract::Deployment;
 use crate::periods::{NamedPeriod, day_or_time};
 use crate::setup::Setup;
@@ -70,7 +70,8 @@ impl Outcome {
         let assets = setup.prices.assets().to_vec();
         let (weights, fees) = simulation.streamed()?;
         let on_chain = simulation.on_chain(&weights[..assets.len()])?;
-        let times = updates.times(&on_chain)?;
+        let interval = on_chain.pool().settings().update_interval;
+        let times = updates.times(&Due { first: on_chain.first_update()?, period: on_chain.period()?, interval })?;
         let triggers: Vec<Trigger> = on_chain.triggers(&times.inside)?;
         let stages = on_chain.stages(&triggers)?;
         let float = simulation.valued(weights, &fees)?;

@@ -89,6 +89,6 @@ fn words(cause: Cause) -> &'static str {
 }
 
 /// A difference with two digits.
-fn signed(value: f64) -> String {
+pub(super) fn signed(value: f64) -> String {
     if value == 0.0 { "0".to_owned() } else { format!("{value:+.1e}") }
 }

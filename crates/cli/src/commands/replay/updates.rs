@@ -1,5 +1,6 @@
 //! `--updates`: when a keeper triggers updates.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -9,7 +10,6 @@ use gradpool_trainer::random::{Purpose, stream, unit};
 
 use crate::config::nearest_name;
 use crate::output::Hinted;
-use crate::simulation::OnChain;
 
 const EXPECTED: &str =
     "punctual, late:SECONDS, missed:ONE_IN, random:SEED, or a CSV file with a column unix of the times";
@@ -65,13 +65,23 @@ pub(super) struct Times {
     pub(super) outside: usize,
 }
 
+/// When a pool's updates are due, in seconds.
+pub(super) struct Due {
+    /// The first.
+    pub(super) first: u64,
+    /// From the pool's deployment to the end.
+    pub(super) period: Range<u64>,
+    /// Between two updates, at least.
+    pub(super) interval: u64,
+}
+
 impl Updates {
-    /// When updates of this pool are triggered.
+    /// When updates of a pool are triggered.
     ///
     /// # Errors
     /// What is wrong with a file, or that there is no update.
-    pub(super) fn times(&self, pool: &OnChain<'_>) -> anyhow::Result<Times> {
-        let (first, period, interval) = (pool.first_update()?, pool.period()?, pool.pool().settings().update_interval);
+    pub(super) fn times(&self, due: &Due) -> anyhow::Result<Times> {
+        let Due { first, ref period, interval } = *due;
         let of = |keeper: Keeper| keeper.times(first, period.end, interval);
         let all = match self {
             Self::Punctual => of(Keeper::PUNCTUAL),
