@@ -64,6 +64,21 @@ impl Simulation<'_> {
         Ok(OnChain { simulation: self, deployment, pool, strategy: Floating { strategy, state } })
     }
 
+    /// The pool with weights of a contract, whose sum may miss one: swaps look at their ratios alone. Without numbers for all weights
+    /// there is none for any value.
+    ///
+    /// # Errors
+    /// What the pool refuses.
+    pub fn valued_by_ratios(&self, weights: &[f64], fees: &[f64]) -> anyhow::Result<Simulated> {
+        if weights.iter().any(|weight| !weight.is_finite()) {
+            let (weights, rows) = (weights.to_vec(), self.rows());
+            let reserves = vec![f64::NAN; weights.len()];
+            return Ok(Simulated { weights, reserves, values: vec![f64::NAN; rows], fee_revenue: None });
+        }
+        let simulated = self.valued(shares(weights, weights.len() / self.rows()), fees)?;
+        Ok(Simulated { weights: weights.to_vec(), ..simulated })
+    }
+
     /// Time of a row of the experiment's history.
     fn seconds(&self, row: usize) -> anyhow::Result<u64> {
         let time_ms = self.setup.experiment.history().prices().grid().time_ms(row);
@@ -157,20 +172,14 @@ impl OnChain<'_> {
         self.simulation.setup.strategy().settings().execution.is_on_chain()
     }
 
-    /// The simulation's pool with weights of a contract, whose sum may miss one: swaps look at their ratios alone. Without
-    /// numbers for all weights there is none for any value.
+    /// [`Simulation::valued_by_ratios`]; where the simulation has shares for weights, they are shares too.
     ///
     /// # Errors
     /// What the pool refuses.
     pub fn valued(&self, weights: &[f64], fees: &[f64]) -> anyhow::Result<Simulated> {
-        if weights.iter().any(|weight| !weight.is_finite()) {
-            let (weights, rows) = (weights.to_vec(), self.simulation.rows());
-            let reserves = vec![f64::NAN; weights.len()];
-            return Ok(Simulated { weights, reserves, values: vec![f64::NAN; rows], fee_revenue: None });
-        }
-        let assets = self.pool.assets();
-        let simulated = self.simulation.valued(shares(weights, assets), fees)?;
-        let weights = if self.simulates_the_chain() { simulated.weights } else { weights.to_vec() };
+        let simulated = self.simulation.valued_by_ratios(weights, fees)?;
+        let is_shares = self.simulates_the_chain();
+        let weights = if is_shares { shares(&simulated.weights, self.pool.assets()) } else { simulated.weights };
         Ok(Simulated { weights, ..simulated })
     }
 

@@ -87,14 +87,15 @@ impl Outcome {
         let interval = deployment.update_interval_s();
         let due = Due { first: begins + interval, period: begins..ends, interval };
         let times = updates.times(&due)?;
-        let row_at = |time: u64| rows.clone().take_while(|row| seconds(*row) <= time).last().unwrap_or(rows.start);
-        let prices: Vec<&[f64]> = times.inside.iter().map(|time| table.row(row_at(*time))).collect();
         let clock = Clock { rows: rows.clone().map(seconds).collect(), begins, block_seconds };
+        // The newest row at or before a time.
+        let row_at = |time: &u64| rows.start + clock.rows.partition_point(|row| row <= time).saturating_sub(1);
+        let prices: Vec<&[f64]> = times.inside.iter().map(|time| table.row(row_at(time))).collect();
 
         let (events, chain) = integers(&deployment, &times.inside, &prices, &clock)?;
         let float = |runs_on| floats(&deployment, &times.inside, &prices, &clock, runs_on);
         let weights_of_parts = [float(false), float(true), chain];
-        let value = |list: &Vec<f64>| valued(simulation, list, assets.len(), &fees);
+        let value = |list: &Vec<f64>| simulation.valued_by_ratios(list, &fees);
         let [guards, expiry, chain] = weights_of_parts.each_ref().map(value);
         let (guards, expiry, chain) = (guards?, expiry?, chain?);
         let simulated = simulation.valued(weights, &fees)?;
@@ -460,21 +461,6 @@ fn floats(deployment: &TutorialDeployment, times: &[u64], prices: &[&[f64]], clo
         until: 0,
     };
     clock.read(&mut pool, times, |pool, index, block| pool.update(block, prices[index]), Floating::weights_at)
-}
-
-/// The simulation's pool with these weights, as shares of their sum.
-fn valued(simulation: &Simulation<'_>, weights: &[f64], assets: usize, fees: &[f64]) -> anyhow::Result<Simulated> {
-    if weights.iter().any(|weight| !weight.is_finite()) {
-        let nothing = |count: usize| vec![f64::NAN; count];
-        let (reserves, values) = (nothing(weights.len()), nothing(simulation.rows()));
-        return Ok(Simulated { weights: weights.to_vec(), reserves, values, fee_revenue: None });
-    }
-    let share = |row: &[f64]| {
-        let sum: f64 = row.iter().sum();
-        row.iter().map(|weight| weight / sum).collect::<Vec<_>>()
-    };
-    let simulated = simulation.valued(weights.chunks_exact(assets).flat_map(share).collect(), fees)?;
-    Ok(Simulated { weights: weights.to_vec(), ..simulated })
 }
 
 fn last(values: &[f64]) -> f64 {
