@@ -13,7 +13,7 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::{Arbitrage, ArbitragePlan, CHECKPOINT_VISITS, cpu};
-use crate::backend::cube::{constants, element, empty, indices, launch_of, table};
+use crate::backend::cube::{constants, element, empty, empty_indices, indices, launch_of, table};
 use crate::backend::{CubePass, Kernels};
 use crate::growth::cube_log_ratio as log_ratio;
 use crate::interpolation::Interpolation;
@@ -318,6 +318,16 @@ fn place<F: Float>(visit: u32, sizes: &Sizes) -> Place<F> {
     Place::<F> { block, along, open: sizes.rests == 0 || in_block < sizes.ramp_rows }
 }
 
+/// The weights of the visit before count for the first arbitrage of a visit; at the first visit its own.
+#[cube]
+fn place_before<F: Float>(visit: u32, sizes: &Sizes) -> Place<F> {
+    let mut earlier = visit;
+    if visit > 0 {
+        earlier = visit - 1;
+    }
+    place::<F>(earlier, sizes)
+}
+
 #[cube]
 fn read_weights<F: Float>(
     pool: &mut Pool<F>,
@@ -389,11 +399,7 @@ fn forward<F: Float>(
         }
         let here = place::<F>(visit, &sizes);
         if here.open {
-            let mut earlier = visit;
-            if visit > 0 {
-                earlier = visit - 1;
-            }
-            let before = place::<F>(earlier, &sizes);
+            let before = place_before::<F>(visit, &sizes);
             let terms = terms::<F>(costs, fees[entry * sizes.fees as usize + fee_index(visit, &sizes) as usize]);
             read_prices::<F>(&mut pool, prices, (start + visit * sizes.stride) as usize, assets);
             read_weights::<F>(&mut pool, positions, entry, &before, &sizes, assets);
@@ -514,7 +520,7 @@ fn add_to_positions<F: Float>(
     }
 }
 
-/// One stretch back: `reached` holds the gradient of the reserves after it, then of those before it.
+/// Goes back through all stretches, last one first.
 #[cube(launch)]
 fn backward<F: Float>(
     positions: &Tensor<F>,
@@ -573,11 +579,7 @@ fn backward<F: Float>(
             happened[slot] = 0u32;
             happened[slot + 1] = 0u32;
             if here.open {
-                let mut earlier = visit;
-                if visit > 0 {
-                    earlier = visit - 1;
-                }
-                let before = place::<F>(earlier, &sizes);
+                let before = place_before::<F>(visit, &sizes);
                 let terms = terms::<F>(costs, fees[entry * sizes.fees as usize + fee_index(visit, &sizes) as usize]);
                 read_prices::<F>(&mut pool, prices, (start + visit * sizes.stride) as usize, assets);
                 #[unroll]
@@ -609,11 +611,7 @@ fn backward<F: Float>(
             }
             let slot = (entry * sizes.stretch as usize + (visit - first) as usize) * 2;
             let here = place::<F>(visit, &sizes);
-            let mut earlier = visit;
-            if visit > 0 {
-                earlier = visit - 1;
-            }
-            let before = place::<F>(earlier, &sizes);
+            let before = place_before::<F>(visit, &sizes);
             let fee = entry * sizes.fees as usize + fee_index(visit, &sizes) as usize;
             let terms = terms::<F>(costs, fees[fee]);
             read_prices::<F>(&mut pool, prices, (start + visit * sizes.stride) as usize, assets);
@@ -737,7 +735,7 @@ impl Kernels<3> for Arbitrage {
         let [batch, count, assets] = positions.meta.shape().dims::<3>();
         let fee_count = fees.meta.shape()[1];
         let noted = empty(&positions, [batch, CHECKPOINT_VISITS, 2, assets]);
-        let happened = indices(&positions, std::iter::repeat_n(0, batch * CHECKPOINT_VISITS * 2));
+        let happened = empty_indices(&positions, [batch, CHECKPOINT_VISITS, 2]);
         let to_positions = empty(&positions, [batch, count, assets]);
         let to_initial = empty(&initial, [batch, assets]);
         let to_fees = empty(&fees, [batch, fee_count]);

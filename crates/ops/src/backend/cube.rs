@@ -56,6 +56,12 @@ pub(crate) fn empty<const D: usize>(like: &CubeTensor, shape: [usize; D]) -> Cub
     empty_device_contiguous_dtype(client, device, Shape::from(shape), like.dtype)
 }
 
+/// [`empty`] for whole numbers.
+pub(crate) fn empty_indices<const D: usize>(like: &CubeTensor, shape: [usize; D]) -> CubeTensor {
+    let (client, device) = (like.client.clone(), like.device.clone());
+    empty_device_contiguous_dtype(client, device, Shape::from(shape), DType::U32)
+}
+
 /// Numbers on the device of a tensor, rounded once to its type.
 pub(crate) fn constants(like: &CubeTensor, values: &[f64]) -> CubeTensor {
     let bytes = match like.dtype {
