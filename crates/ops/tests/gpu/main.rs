@@ -8,6 +8,7 @@ mod common;
 mod growth;
 mod guardrails;
 mod independence;
+mod interpolation;
 mod recurrence;
 
 use burn::tensor::{DType, Device, DeviceKind, Tensor};
