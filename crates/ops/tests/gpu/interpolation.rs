@@ -2,6 +2,7 @@
 
 use gradpool_ops::{Interpolation, PathLayout, interpolate};
 
+use crate::alone::assert_independent;
 use crate::common::Numbers;
 use crate::{assert_close, both};
 
@@ -39,4 +40,12 @@ fn weights_of_every_row() {
         let found = both(&[(positions, shape)], &|inputs| interpolate(inputs[0].clone(), layout));
         assert_close(&found, 1e-6, 1e-5);
     }
+}
+
+#[test]
+fn sets_do_not_touch_each_other() {
+    let (sets, layout) = (4, layouts()[9]);
+    let shape = [sets, layout.positions(), 3];
+    let positions = Numbers(29).weights(shape[0] * shape[1], 3);
+    assert_independent(&[(positions, shape)], sets, &|inputs| interpolate(inputs[0].clone(), &layout));
 }
