@@ -2,13 +2,18 @@
 #![cfg(feature = "wgpu")]
 #![allow(clippy::unwrap_used)]
 
+mod alone;
 mod arbitrage;
 #[path = "../common/mod.rs"]
 mod common;
 mod growth;
+mod growth_steps;
 mod guardrails;
 mod independence;
+mod interpolation;
+mod rebalancing;
 mod recurrence;
+mod solve;
 
 use burn::tensor::{DType, Device, DeviceKind, Tensor};
 use common::{distance, loss, tensor, values};
