@@ -5,10 +5,11 @@ use cubecl::prelude::*;
 
 use super::adjoint::{Cotangents, cotangents, trade_backward};
 use super::call::{Call, NO_SAMPLE};
+use super::optimum::optimum;
 use super::path::{Place, add_to_positions, is_open, set_weights};
 use super::pool::{Pool, pool};
 use super::terms::fee_index;
-use super::trade::{optimum, pays, trade};
+use super::trade::{pays, trade};
 use super::visit::{Visit, meet};
 
 /// The trades of a stretch.
@@ -99,7 +100,8 @@ fn slot<F: Float>(call: &Call<F>, entry: usize, visit: u32) -> usize {
 /// Runs a visit again and notes its trades.
 #[cube]
 fn replay<F: Float>(call: &Call<F>, pool: &mut Pool<F>, notes: &mut Notes<F>, entry: usize, index: u32) {
-    let assets = comptime!(call.form.assets);
+    let form = comptime!(call.form);
+    let assets = comptime!(form.assets);
     let slot = slot::<F>(call, entry, index);
     #[unroll]
     for leg in 0..2usize {
@@ -118,7 +120,7 @@ fn replay<F: Float>(call: &Call<F>, pool: &mut Pool<F>, notes: &mut Notes<F>, en
             for i in 0..assets {
                 notes.reserves[(slot + leg) * assets + i] = pool.reserves[i];
             }
-            if trade::<F>(pool, &visit.terms, assets) {
+            if trade::<F>(pool, &visit.terms, form) {
                 notes.happened[slot + leg] = 1u32;
             }
         }
@@ -153,7 +155,8 @@ fn leg_backward<F: Float>(
     at: &Place<F>,
     #[comptime] leg: usize,
 ) {
-    let assets = comptime!(call.form.assets);
+    let form = comptime!(call.form);
+    let assets = comptime!(form.assets);
     let slot = slot::<F>(call, visit.entry, visit.index) + leg;
     if notes.happened[slot] == 1u32 {
         set_weights::<F>(call, pool, visit.entry, at);
@@ -162,7 +165,7 @@ fn leg_backward<F: Float>(
             pool.reserves[i] = notes.reserves[slot * assets + i];
             cotangents.weights[i] = F::new(0.0);
         }
-        optimum::<F>(pool, &visit.terms, assets);
+        optimum::<F>(pool, &visit.terms, form);
         pays::<F>(pool, &visit.terms, assets);
         trade_backward::<F>(pool, &visit.terms, cotangents, assets);
         add_to_positions::<F>(call, &mut gradients.positions, cotangents, visit.entry, at);

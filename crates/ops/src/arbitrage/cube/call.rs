@@ -14,6 +14,7 @@ pub(super) const NO_SAMPLE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Form {
     pub assets: usize,
+    pub pairs_only: bool,
 }
 
 /// Sizes of a call.
@@ -98,7 +99,7 @@ impl ArbitragePlan {
             described.sample_of.clone().into_tensor_arg(),
             constants(positions, &costs).into_tensor_arg(),
             self.sizes(batch, count, fees.meta.shape()[1]),
-            Form { assets },
+            Form { assets, pairs_only: self.costs.pairs_only },
         )
     }
 

@@ -46,9 +46,9 @@ pub(super) fn forward<F: Float>(
         if is_open(index, &call.sizes) {
             let visit = meet::<F>(call, &mut pool, entry, index);
             set_weights::<F>(call, &mut pool, entry, &visit.before);
-            trade::<F>(&mut pool, &visit.terms, assets);
+            trade::<F>(&mut pool, &visit.terms, form);
             set_weights::<F>(call, &mut pool, entry, &visit.here);
-            trade::<F>(&mut pool, &visit.terms, assets);
+            trade::<F>(&mut pool, &visit.terms, form);
         }
         let sample = call.sample_of[index as usize];
         if sample != NO_SAMPLE {

@@ -13,10 +13,7 @@ use crate::interpolation::Interpolation;
 impl ArbitragePlan {
     /// Whether the kernels know everything that this plan asks for.
     pub(in crate::arbitrage) fn runs_on_gpus(&self) -> bool {
-        self.inputs.is_empty()
-            && !self.costs.pairs_only
-            && !self.costs.dynamic_form
-            && self.windows.layout.interpolation == Interpolation::Linear
+        self.inputs.is_empty() && !self.costs.dynamic_form && self.windows.layout.interpolation == Interpolation::Linear
     }
 }
 

@@ -13,6 +13,7 @@ mod backward;
 mod call;
 mod forward;
 mod launch;
+mod optimum;
 mod path;
 mod pool;
 mod terms;
