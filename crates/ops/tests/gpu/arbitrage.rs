@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradpool_ops::arbitrage::RowInputs;
+use gradpool_ops::arbitrage::{RowInputs, UserTrade};
 use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, PricedWindows, arbitrage};
 
 use crate::common::Numbers;
@@ -99,4 +99,42 @@ fn pairs() {
     for costs in [all_costs(), costs(0.0)] {
         Case { fee_columns: 3, ..Case::of(4, Costs { pairs_only: true, ..costs }) }.check();
     }
+}
+
+/// Fees, gas and the arbitrageur's own fee of every row, shares issued and redeemed, and users' trades, two at some rows.
+fn row_inputs(assets: usize) -> RowInputs {
+    let mut numbers = Numbers(41);
+    let mut series = |low: f64, high: f64| Some(numbers.list(TABLE_ROWS, low, high).into());
+    let fee_rate = series(0.001, 0.004);
+    let gas_cost = series(0.0, 0.3);
+    let arbitrage_fee = series(0.0, 2e-4);
+    let lp_supply = series(90.0, 110.0);
+    let trade = |row: usize, place: usize| UserTrade {
+        row,
+        token_in: (row + place) % assets,
+        token_out: (row + 2 * place + 1) % assets,
+        amount_in: 1.0 + (row % 7) as f64,
+    };
+    let trades = (0..TABLE_ROWS).step_by(11).flat_map(|row| {
+        let first = trade(row, 0);
+        let second = trade(row, assets);
+        [first, UserTrade { token_in: second.token_out, token_out: second.token_in, ..second }]
+    });
+    RowInputs { fee_rate, gas_cost, arbitrage_fee, lp_supply, trades: trades.collect() }
+}
+
+#[test]
+fn series_by_row_and_users() {
+    let all = row_inputs(3);
+    Case { inputs: all.clone(), ..Case::of(3, all_costs()) }.check();
+    Case { inputs: all, stride: 2, rests: true, ..Case::of(3, all_costs()) }.check();
+}
+
+#[test]
+fn dynamic_form() {
+    let dynamic = Costs { dynamic_form: true, pairs_only: true, ..all_costs() };
+    Case::of(3, dynamic).check();
+    let RowInputs { trades, lp_supply, .. } = row_inputs(3);
+    let inputs = RowInputs { trades, lp_supply, ..RowInputs::default() };
+    Case { inputs, fee_columns: 3, ..Case::of(3, dynamic) }.check();
 }

@@ -2,6 +2,8 @@
 
 use cubecl::prelude::*;
 
+use super::call::Form;
+
 /// What a token does in a trade.
 pub(super) const IDLE: u32 = 0;
 pub(super) const LEAVES: u32 = 1;
@@ -21,6 +23,8 @@ pub(super) struct Pool<F: Float> {
     /// Change of each reserve before noise traders and the protocol.
     pub change: Array<F>,
     pub side: Array<u32>,
+    /// Protocol fees that are taken at the end of the row.
+    pub owed: Array<F>,
     /// `ln(X / max q)` and the weight of the tokens that trade.
     pub numbers: Array<F>,
 }
@@ -39,6 +43,7 @@ pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
         logs: Array::<F>::new(assets),
         change: Array::<F>::new(assets),
         side: Array::<u32>::new(assets),
+        owed: Array::<F>::new(assets),
         numbers: Array::<F>::new(2usize),
     }
 }
@@ -51,4 +56,34 @@ pub(super) fn add<F: Float>(pool: &mut Pool<F>, asset: usize, change: F) {
     let sum = before + change;
     pool.reserves[asset] = sum;
     pool.low[asset] = change - (sum - before);
+}
+
+/// What is left of a change of a reserve once the protocol has its fee, which it may take only at the end of the row.
+#[cube]
+pub(super) fn less_protocol_fee<F: Float>(
+    pool: &mut Pool<F>,
+    asset: usize,
+    change: F,
+    fee: F,
+    #[comptime] form: Form,
+) -> F {
+    let mut left = change;
+    if comptime!(form.defers_protocol) {
+        pool.owed[asset] = pool.owed[asset] + fee;
+    } else {
+        left = change - fee;
+    }
+    left
+}
+
+/// The protocol takes what it is owed at the end of a row.
+#[cube]
+pub(super) fn settle<F: Float>(pool: &mut Pool<F>, #[comptime] form: Form) {
+    if comptime!(form.defers_protocol) {
+        #[unroll]
+        for i in 0..comptime!(form.assets) {
+            let owed = pool.owed[i];
+            add::<F>(pool, i, F::new(0.0) - owed);
+        }
+    }
 }
