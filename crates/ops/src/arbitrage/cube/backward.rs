@@ -195,7 +195,7 @@ fn visit_backward<F: Float>(
         }
     }
     if moved {
-        add_to_positions::<F>(call, &mut gradients.positions, cotangents, entry, &visit.here);
+        add_to_positions::<F>(call, &mut gradients.positions, pool, cotangents, entry, &visit.here);
     }
     if notes.happened[slot + FIRST] == 1u32 {
         #[unroll]
@@ -204,7 +204,7 @@ fn visit_backward<F: Float>(
         }
         set_weights::<F>(call, pool, entry, &visit.before);
         arbitrage_backward::<F>(pool, cotangents, notes, &visit, slot + FIRST, call.form);
-        add_to_positions::<F>(call, &mut gradients.positions, cotangents, entry, &visit.before);
+        add_to_positions::<F>(call, &mut gradients.positions, pool, cotangents, entry, &visit.before);
     }
     if comptime!(call.series.fee_rate.is_none()) {
         let fee = fee_index(entry, index, &call.sizes);

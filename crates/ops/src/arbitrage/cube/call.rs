@@ -9,6 +9,7 @@ use cubecl::prelude::*;
 use crate::arbitrage::terms::Terms;
 use crate::arbitrage::{ArbitragePlan, CHECKPOINT_VISITS, RowInputs};
 use crate::backend::cube::{constants, indices, table, table_of};
+use crate::interpolation::Interpolation;
 
 /// Sample of a visit that is none.
 pub(super) const NO_SAMPLE: u32 = u32::MAX;
@@ -19,6 +20,8 @@ pub(super) struct Form {
     pub assets: usize,
     pub pairs_only: bool,
     pub defers_protocol: bool,
+    /// Whether weights move along the mean of a straight and a geometric line.
+    pub geometric: bool,
 }
 
 /// Sizes of a call.
@@ -31,6 +34,8 @@ pub(super) struct Sizes {
     pub samples: u32,
     pub block_rows: u32,
     pub ramp_rows: u32,
+    /// Rows that the whole geometric way would take.
+    pub geometric_rows: u32,
     pub stride: u32,
     /// One if a block at the first position precedes the first ramp.
     pub held_blocks: u32,
@@ -127,7 +132,12 @@ impl ArbitragePlan {
             self.series(positions),
             self.users(positions),
             self.sizes(batch, count, fees.meta.shape()[1]),
-            Form { assets, pairs_only: self.costs.pairs_only, defers_protocol: terms.defers_protocol },
+            Form {
+                assets,
+                pairs_only: self.costs.pairs_only,
+                defers_protocol: self.costs.dynamic_form,
+                geometric: self.windows.layout.interpolation != Interpolation::Linear,
+            },
         )
     }
 
@@ -142,6 +152,7 @@ impl ArbitragePlan {
             small(self.windows.samples.len()),
             small(layout.block_rows),
             small(layout.ramp_rows),
+            small(layout.interpolation.geometric_rows(layout.ramp_rows).unwrap_or(layout.ramp_rows)),
             small(layout.stride),
             u32::from(layout.constant_first_block),
             small(fees),

@@ -5,17 +5,9 @@ use burn_cubecl::tensor::CubeTensor;
 use super::backward::{GradientsLaunch, NotesLaunch, backward, notes_of_visit};
 use super::call::Described;
 use super::forward::forward;
-use crate::arbitrage::{Arbitrage, ArbitragePlan, CHECKPOINT_VISITS, cpu};
+use crate::arbitrage::{Arbitrage, CHECKPOINT_VISITS, cpu};
 use crate::backend::cube::{element, empty, empty_indices, launch_of};
 use crate::backend::{CubePass, Kernels};
-use crate::interpolation::Interpolation;
-
-impl ArbitragePlan {
-    /// Whether the kernels know everything that this plan asks for.
-    pub(in crate::arbitrage) fn runs_on_gpus(&self) -> bool {
-        self.windows.layout.interpolation == Interpolation::Linear
-    }
-}
 
 impl Kernels<3> for Arbitrage {
     fn forward(&self, [positions, initial, fees]: [CubeTensor; 3], tracked: bool) -> (CubeTensor, Vec<CubeTensor>) {

@@ -3,6 +3,7 @@
 use cubecl::prelude::*;
 
 use super::call::Form;
+use super::path::{Ramp, ramp};
 
 /// What a token does in a trade.
 pub(super) const IDLE: u32 = 0;
@@ -27,6 +28,7 @@ pub(super) struct Pool<F: Float> {
     pub owed: Array<F>,
     /// `ln(X / max q)` and the weight of the tokens that trade.
     pub numbers: Array<F>,
+    pub ramp: Ramp<F>,
 }
 
 pub(super) const RELATIVE: usize = 0;
@@ -45,6 +47,7 @@ pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
         side: Array::<u32>::new(assets),
         owed: Array::<F>::new(assets),
         numbers: Array::<F>::new(2usize),
+        ramp: ramp::<F>(assets),
     }
 }
 
