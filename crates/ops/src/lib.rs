@@ -3,7 +3,7 @@
 //! Every sequential piece of the pipeline is one primitive, in one folder: `mod.rs` (formula,
 //! shapes, adjoint, source and the public function), `reference.rs` (plain burn tensor operations
 //! with burn's own gradient; slow and obviously right) and `cpu.rs` (fused loops over slices and the
-//! backward pass written by hand). All but `execution` and `curves` have a `cube.rs` too: kernels for
+//! backward pass written by hand). All but `execution` and `curves` have a `cube.rs` or `cube/` too: kernels for
 //! GPUs, forward and backward, one source for wgpu and CUDA (features `wgpu` and `cuda`).
 //!
 //! | primitive | does |
