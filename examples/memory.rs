@@ -9,8 +9,8 @@
 //! And what a step of many parameter sets takes against what the memory plan says it does, for a rule, a number of sets,
 //! windows per step and minutes per update: `cargo run --release --example memory -- population momentum 1000 8 1440`.
 //!
-//! The same of a GPU's memory, here software Vulkan's too, and of pools with a fee:
-//! `cargo run --release --features wgpu --example memory -- population momentum 1000 8 1440 wgpu 0.003`.
+//! The same of a GPU's memory, software Vulkan's too, of pools with a fee, and for another metric:
+//! `cargo run --release --features wgpu --example memory -- population momentum 100 2 1440 wgpu 0.003 sharpe`.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             interval: interval.parse()?,
             device: device(rest.first().copied().unwrap_or("cpu"))?,
             fee_rate: rest.get(1).map_or(Ok(0.0), |fee| fee.parse())?,
+            objective: rest.get(2).map_or(Ok(Metric::DailyLogSharpe), |metric| metric.parse())?,
         }),
         _ => minutes(),
     }
@@ -79,6 +80,7 @@ struct Case<'a> {
     interval: usize,
     device: (Device, DType),
     fee_rate: f64,
+    objective: Metric,
 }
 
 fn device(name: &str) -> Result<(Device, DType), String> {
@@ -108,7 +110,7 @@ fn population(case: &Case<'_>) -> Result<(), Box<dyn std::error::Error>> {
     let canonical = canonical.values(strategy.rule(), strategy.settings())?;
     let costs = Costs { fee_rate: case.fee_rate, ..Costs::default() };
     let pool = Pool::new(strategy, PoolSettings { costs, ..PoolSettings::default() })?;
-    let objective = Metric::DailyLogSharpe;
+    let objective = case.objective;
     let watched = vec![Metric::Returns, Metric::ReturnsOverUniformHodl];
     let goal = Goal { objective, turnover_penalty: 0.0, window_rows: 182 * 1440, watched };
     let (device, dtype) = &case.device;
@@ -132,6 +134,13 @@ fn population(case: &Case<'_>) -> Result<(), Box<dyn std::error::Error>> {
         (planned(needs.per_set + needs.per_path * case.windows as u64), planned(needs.per_evaluation));
     let rule = case.rule;
     println!("{rule}: evaluation {evaluated} of {of_evaluation} MB planned, step {stepped} of {of_step} MB planned");
+    if let Some(gpu) = &gpu {
+        for _ in 0..2 {
+            experiment.evaluate(&parameters).map_err(|error| error.to_string())?;
+            experiment.value_and_gradient(&parameters, &starts).map_err(|error| error.to_string())?;
+        }
+        println!("  after two more of both {} MB reserved", gpu.memory().reserved / (1 << 20));
+    }
     Ok(())
 }
 

@@ -69,7 +69,7 @@ fn a_population_becomes_the_same_bits_in_one_batch_and_in_micro_batches() {
 #[test]
 fn a_set_that_does_not_fit_into_the_memory_of_the_gpu_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = ["runtime.memory_mb=1", "train.parameter_sets=1", "train.halving=null", "train.batch_size=80"];
+    let settings = ["runtime.memory_mb=1", "train.parameter_sets=20", "train.batch_size=80"];
     let (code, _, stderr) = train(folder.path(), &settings);
     assert_eq!(code, EXIT_FAILED);
     assert!(stderr.contains("but 1 MB may be used; raise `runtime.memory_mb`"), "{stderr}");

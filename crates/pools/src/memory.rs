@@ -23,15 +23,17 @@ struct Counts {
     of_positions: [usize; 2],
     /// Of sampled values, those of metrics included.
     of_samples: [usize; 2],
-    /// Of reserves at samples or of weights at every row, where a pool needs them.
+    /// Of reserves at samples, of values or of weights at every row, where a pool needs them.
     of_rows: [usize; 2],
 }
 
 const ON_THE_HOST: Counts =
     Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [6, 10], of_rows: [4, 8] };
 
-const ON_A_GPU: Counts =
-    Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [6, 8], of_rows: [6, 16] };
+const ON_A_GPU: Counts = Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [6, 8], of_rows: [6, 8] };
+
+/// Most rows that a GPU goes back through before it notes the gradients of both ends of their block.
+const ROWS_OF_A_PIECE: usize = 64;
 
 /// Numbers of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +104,7 @@ impl Pool {
         let weighted = self.settings().kind == PoolKind::Weighted;
         // On chain the weights of every row are needed as soon as one run ends inside an interval.
         let on_chain = strategy.settings().execution.is_on_chain();
-        let mut weights_of_rows = every_row || on_chain || layout.interpolation != Interpolation::Linear;
+        let weights_of_rows = every_row || on_chain || layout.interpolation != Interpolation::Linear;
         if weighted && self.holds_its_weights(history) && in_blocks {
             let segments = segments(&layout, &visits).0.len();
             numbers.add_per_window(segments * 2 * assets, segments * assets);
@@ -111,9 +113,8 @@ impl Pool {
             let sums = if on_host { 0 } else { segments * 2 };
             numbers.add_per_path(slopes + sums, slopes.max(segments));
         } else if self.holds_its_weights(history) {
-            numbers.add_per_window(all_visits * assets, all_visits * assets);
             numbers.add_per_path(all_visits * of(counts.of_rows), all_visits);
-            weights_of_rows |= !on_host;
+            numbers.add_ends_of_pieces(on_host || !gradient, all_visits, ramps, assets);
         } else {
             numbers.add_per_window(samples * assets, samples * assets);
             numbers.add_per_path(samples * assets * of(counts.of_rows), samples * assets);
@@ -128,6 +129,12 @@ impl Pool {
         }
         if weights_of_rows {
             numbers.add_per_path(windows.rows * assets * of(counts.of_rows), windows.rows * assets);
+            numbers.add_ends_of_pieces(on_host || !gradient, windows.rows, ramps, assets);
+        }
+        if !on_host {
+            // Memory comes in pages as large as the largest tensor; one of them may be nearly empty.
+            numbers.per_set += numbers.largest.per_set;
+            numbers.per_path += numbers.largest.per_path;
         }
         Ok(numbers)
     }
@@ -138,6 +145,12 @@ impl RunNumbers {
     fn add_per_window(&mut self, numbers: usize, largest: usize) {
         self.per_window += numbers;
         self.largest.per_window = self.largest.per_window.max(largest);
+    }
+
+    /// Adds gradients of both ends of every piece of a block.
+    fn add_ends_of_pieces(&mut self, none: bool, rows: usize, ramps: usize, assets: usize) {
+        let ends = if none { 0 } else { (rows / ROWS_OF_A_PIECE + ramps + 1) * 2 * assets };
+        self.add_per_path(ends, ends);
     }
 
     /// The same for each window of each set.
