@@ -23,14 +23,17 @@ struct Counts {
     of_positions: [usize; 2],
     /// Of sampled values, those of metrics included.
     of_samples: [usize; 2],
-    /// Of reserves at samples, of values or of weights at every row, where a pool needs them.
+    /// Of values at every visited row, where they are computed one after another.
+    of_visits: [usize; 2],
+    /// Of reserves at samples or of weights at every row, where a pool needs them.
     of_rows: [usize; 2],
 }
 
 const ON_THE_HOST: Counts =
-    Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [6, 10], of_rows: [4, 8] };
+    Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [6, 10], of_visits: [4, 8], of_rows: [4, 8] };
 
-const ON_A_GPU: Counts = Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [6, 8], of_rows: [6, 8] };
+const ON_A_GPU: Counts =
+    Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [4, 8], of_visits: [2, 4], of_rows: [6, 8] };
 
 /// Most rows that a GPU goes back through before it notes the gradients of both ends of their block.
 const ROWS_OF_A_PIECE: usize = 64;
@@ -113,7 +116,7 @@ impl Pool {
             let sums = if on_host { 0 } else { segments * 2 };
             numbers.add_per_path(slopes + sums, slopes.max(segments));
         } else if self.holds_its_weights(history) {
-            numbers.add_per_path(all_visits * of(counts.of_rows), all_visits);
+            numbers.add_per_path(all_visits * of(counts.of_visits), all_visits);
             numbers.add_ends_of_pieces(on_host || !gradient, all_visits, ramps, assets);
         } else {
             numbers.add_per_window(samples * assets, samples * assets);
