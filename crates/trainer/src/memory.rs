@@ -269,7 +269,7 @@ mod tests {
     fn an_evaluation_may_need_more_than_a_gradient_and_comfort_less_than_there_is() {
         let needs = ObjectiveMemory { per_evaluation: 500, comfortable: Some(1200), ..NEEDS };
         let slow = plan(u64::MAX, &needs).unwrap();
-        assert_eq!((slow.bytes_per_set, slow.sets_at_once, plan.micro_batches), (500, 2, 5));
+        assert_eq!((slow.bytes_per_set, slow.sets_at_once, slow.micro_batches), (500, 2, 5));
         let never_none = ObjectiveMemory { comfortable: Some(1), ..NEEDS };
         assert_eq!(plan(u64::MAX, &never_none).unwrap().sets_at_once, 1);
     }
