@@ -2,9 +2,9 @@
 
 use cubecl::prelude::*;
 
-use super::pool::{ENTERS, IDLE, Pool, RELATIVE, TOTAL_WEIGHT};
+use super::pool::{ENTERS, IDLE, LEAVES, Pool, RELATIVE, TOTAL_WEIGHT};
 use super::terms::Terms;
-use super::trade::share_paid_in;
+use super::trade::{exponential_less_one, share_paid_in};
 
 /// Gradients on their way back.
 #[derive(CubeType)]
@@ -70,37 +70,49 @@ pub(super) fn trade_backward<F: Float>(
             cotangents.reserves[i] = through;
         }
     }
-    let inverse = one / terms.gamma;
-    let mut along = F::new(0.0);
-    let mut entering = F::new(0.0);
+    // `S_i p_i / w_i` is `X` for every token that trades. So all sums are `X` times means of `cotangent / price`, and what is
+    // left of them is small: differences are taken before anything is rounded at the size of the terms.
+    let mut anchor = F::new(0.0);
     #[unroll]
     for i in 0..assets {
-        let cotangent = cotangents.reserves[i];
+        if pool.side[i] == LEAVES {
+            anchor = cotangents.reserves[i] / pool.prices[i];
+        }
+    }
+    let mut distance = F::new(0.0);
+    #[unroll]
+    for i in 0..assets {
         if pool.side[i] != IDLE {
-            along += cotangent * pool.reserves[i] * (pool.numbers[RELATIVE] - pool.logs[i]).exp();
-        }
-        if pool.side[i] == ENTERS {
-            entering += pool.weights[i];
-            fee -= cotangent * pool.reserves[i] * inverse * inverse;
+            distance += pool.weights[i] * (cotangents.reserves[i] / pool.prices[i] - anchor);
         }
     }
-    let share = along / pool.numbers[TOTAL_WEIGHT];
-    cotangents.fee[0] = fee + share * entering * inverse;
+    distance /= pool.numbers[TOTAL_WEIGHT];
+    let mean = anchor + distance;
     #[unroll]
     for i in 0..assets {
         let cotangent = cotangents.reserves[i];
-        if pool.side[i] == IDLE {
-            cotangents.reserves[i] = cotangent + cotangents.direct[i];
-        } else {
+        let mut before = cotangent;
+        if pool.side[i] != IDLE {
+            let price = pool.prices[i];
+            let ratio = cotangent / price;
+            let below_mean = (anchor - ratio) + distance;
             let mut above = pool.logs[i] - pool.numbers[RELATIVE];
-            let level = pool.reserves[i] * (pool.numbers[RELATIVE] - pool.logs[i]).exp();
-            let mut kept = F::new(0.0);
+            let mut on_top = F::new(0.0);
             if pool.side[i] == ENTERS {
-                above += terms.gap;
-                kept = cotangent * (one - inverse);
+                above = (pool.logs[i] + terms.gap) - pool.numbers[RELATIVE];
+                on_top = terms.fee_on_top;
             }
-            cotangents.weights[i] = cotangents.weights[i] + share * (above - one) + cotangent * level / pool.weights[i];
-            cotangents.reserves[i] = share * pool.weights[i] / pool.reserves[i] + kept + cotangents.direct[i];
+            let fall = exponential_less_one::<F>(F::new(0.0) - above);
+            let moved = price * (below_mean + mean * fall);
+            before = cotangent + (moved + moved * on_top);
+            let level = pool.reserves[i] * price / pool.weights[i] * (one + on_top) * (one + fall);
+            cotangents.weights[i] = cotangents.weights[i] + level * (mean * above - below_mean);
+            if pool.side[i] == ENTERS {
+                let rise = exponential_less_one::<F>(above);
+                fee += pool.weights[i] * level * (one + on_top) * (below_mean - ratio * rise);
+            }
         }
+        cotangents.reserves[i] = before + cotangents.direct[i];
     }
+    cotangents.fee[0] = fee;
 }

@@ -47,7 +47,7 @@ pub(super) struct Call<F: Float> {
     /// First row of each window.
     pub starts: OwnedTensor<u32>,
     pub sample_of: OwnedTensor<u32>,
-    /// Gas, half the arbitrageur's own fee, noise traders' income per fee and the protocol's share.
+    /// Gas, half the arbitrageur's own fee, noise traders' income per fee, the protocol's share, and one.
     pub costs: OwnedTensor<F>,
     pub sizes: Sizes,
     #[cube(comptime)]
@@ -90,7 +90,7 @@ impl ArbitragePlan {
     ) -> CallLaunch<F> {
         let [batch, count, assets] = positions.meta.shape().dims::<3>();
         let terms = Terms::new(&self.costs);
-        let costs = [terms.gas, terms.half_arbitrage_fee, terms.noise_per_fee, terms.protocol_share];
+        let costs = [terms.gas, terms.half_arbitrage_fee, terms.noise_per_fee, terms.protocol_share, 1.0];
         CallLaunch::new(
             positions.clone().into_tensor_arg(),
             fees.clone().into_tensor_arg(),

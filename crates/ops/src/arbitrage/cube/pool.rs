@@ -21,12 +21,14 @@ pub(super) struct Pool<F: Float> {
     /// Change of each reserve before noise traders and the protocol.
     pub change: Array<F>,
     pub side: Array<u32>,
-    /// `ln(X / max q)` and the weight of the tokens that trade.
+    /// `ln(X / max q)`, the weight of the tokens that trade, and one.
     pub numbers: Array<F>,
 }
 
 pub(super) const RELATIVE: usize = 0;
 pub(super) const TOTAL_WEIGHT: usize = 1;
+/// A one that the compiler of a driver does not know.
+pub(super) const ONE: usize = 2;
 
 #[cube]
 pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
@@ -39,7 +41,7 @@ pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
         logs: Array::<F>::new(assets),
         change: Array::<F>::new(assets),
         side: Array::<u32>::new(assets),
-        numbers: Array::<F>::new(2usize),
+        numbers: Array::<F>::new(3usize),
     }
 }
 
@@ -50,5 +52,6 @@ pub(super) fn add<F: Float>(pool: &mut Pool<F>, asset: usize, change: F) {
     let before = pool.reserves[asset];
     let sum = before + change;
     pool.reserves[asset] = sum;
-    pool.low[asset] = change - (sum - before);
+    // Drivers may take `(a + b) - a` for `b`, and Mesa does; of `(a + b) * one - a` they know nothing.
+    pool.low[asset] = change - (sum * pool.numbers[ONE] - before);
 }

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::call::Call;
 use super::path::{Place, place, place_before};
-use super::pool::Pool;
+use super::pool::{ONE, Pool};
 use super::terms::{Terms, terms_at};
 
 /// One visit of one window.
@@ -22,6 +22,7 @@ pub(super) struct Visit<F: Float> {
 pub(super) fn meet<F: Float>(call: &Call<F>, pool: &mut Pool<F>, entry: usize, index: u32) -> Visit<F> {
     let assets = comptime!(call.form.assets);
     let row = (call.starts[entry % call.sizes.windows as usize] + index * call.sizes.stride) as usize;
+    pool.numbers[ONE] = call.costs[4];
     #[unroll]
     for i in 0..assets {
         pool.prices[i] = call.prices[row * assets + i];
