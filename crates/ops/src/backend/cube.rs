@@ -73,26 +73,52 @@ pub(crate) fn constants(like: &CubeTensor, values: &[f64]) -> CubeTensor {
 
 /// [`constants`] that stay on the device as long as the host has them: tables that every step reads.
 pub(crate) fn table(like: &CubeTensor, values: &Arc<[f64]>) -> CubeTensor {
+    table_of(like, values, like.dtype, |values| constants(like, values))
+}
+
+/// What is written of a list of the host, once per device and type.
+pub(crate) fn table_of<T: Send + Sync + 'static>(
+    like: &CubeTensor,
+    values: &Arc<[T]>,
+    dtype: DType,
+    write: impl FnOnce(&[T]) -> CubeTensor,
+) -> CubeTensor {
     let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
-    tables.retain(|table| table.host.strong_count() > 0);
+    tables.retain(|table| table.host.is_held());
     let is_it = |table: &&Table| {
         let on_device = &table.on_device;
-        std::ptr::addr_eq(table.host.as_ptr(), Arc::as_ptr(values))
+        std::ptr::addr_eq(table.host.address(), Arc::as_ptr(values))
             && on_device.device == like.device
-            && on_device.dtype == like.dtype
+            && on_device.dtype == dtype
     };
     if let Some(table) = tables.iter().find(is_it) {
         return table.on_device.clone();
     }
-    let on_device = constants(like, values);
-    tables.push(Table { host: Arc::downgrade(values), on_device: on_device.clone() });
+    let on_device = write(values);
+    tables.push(Table { host: Box::new(Arc::downgrade(values)), on_device: on_device.clone() });
     on_device
 }
 
 /// A table of the host and its copy.
 struct Table {
-    host: Weak<[f64]>,
+    host: Box<dyn Host>,
     on_device: CubeTensor,
+}
+
+/// A list of the host that may be gone.
+trait Host: Send {
+    fn is_held(&self) -> bool;
+    fn address(&self) -> *const ();
+}
+
+impl<T: Send + Sync> Host for Weak<[T]> {
+    fn is_held(&self) -> bool {
+        self.strong_count() > 0
+    }
+
+    fn address(&self) -> *const () {
+        self.as_ptr().cast()
+    }
 }
 
 static TABLES: Mutex<Vec<Table>> = Mutex::new(Vec::new());

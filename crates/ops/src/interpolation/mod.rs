@@ -41,10 +41,15 @@ pub enum Interpolation {
 impl Interpolation {
     /// How much of the geometric way is gone after `row` rows; none for the linear form.
     pub(crate) fn exponent(self, row: usize, ramp_rows: usize) -> Option<f64> {
+        self.geometric_rows(ramp_rows).map(|rows| row as f64 / rows as f64)
+    }
+
+    /// Rows that the whole geometric way would take; none for the linear form.
+    pub(crate) fn geometric_rows(self, ramp_rows: usize) -> Option<usize> {
         match self {
             Self::Linear => None,
-            Self::ApproxOptimal => Some(row as f64 / (ramp_rows + 1) as f64),
-            Self::ApproxOptimalExact => Some(row as f64 / ramp_rows as f64),
+            Self::ApproxOptimal => Some(ramp_rows + 1),
+            Self::ApproxOptimalExact => Some(ramp_rows),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradpool_ops::arbitrage::RowInputs;
+use gradpool_ops::arbitrage::{RowInputs, UserTrade};
 use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, PricedWindows, arbitrage};
 
 use crate::common::Numbers;
@@ -99,4 +99,45 @@ fn pairs() {
     for costs in [all_costs(), costs(0.0)] {
         Case { fee_columns: 3, ..Case::of(4, Costs { pairs_only: true, ..costs }) }.check();
     }
+}
+
+/// Fees, gas and the arbitrageur's own fee of every row, shares issued and redeemed, and users' trades there and back.
+fn row_inputs(assets: usize) -> RowInputs {
+    let mut numbers = Numbers(41);
+    let mut series = |low: f64, high: f64| Some(numbers.list(TABLE_ROWS, low, high).into());
+    let trades = (0..TABLE_ROWS).step_by(11).flat_map(|row| {
+        let (one, other) = (row % assets, (row + 1) % assets);
+        let trade = |token_in, token_out| UserTrade { row, token_in, token_out, amount_in: 1.0 + (row % 7) as f64 };
+        [trade(one, other), trade(other, one)]
+    });
+    RowInputs {
+        fee_rate: series(0.001, 0.004),
+        gas_cost: series(0.0, 0.3),
+        arbitrage_fee: series(0.0, 2e-4),
+        lp_supply: series(90.0, 110.0),
+        trades: trades.collect(),
+    }
+}
+
+#[test]
+fn series_by_row_and_users() {
+    let inputs = row_inputs(3);
+    Case { inputs: inputs.clone(), ..Case::of(3, all_costs()) }.check();
+    Case { inputs, stride: 2, rests: true, ..Case::of(3, all_costs()) }.check();
+}
+
+#[test]
+fn geometric_interpolation() {
+    for interpolation in [Interpolation::ApproxOptimal, Interpolation::ApproxOptimalExact] {
+        Case { interpolation, fee_columns: 3, ..Case::of(3, all_costs()) }.check();
+    }
+    Case { interpolation: Interpolation::ApproxOptimal, stride: 7, ..Case::of(3, costs(0.0)) }.check();
+}
+
+#[test]
+fn dynamic_form_with_all_else() {
+    let inputs = RowInputs { fee_rate: None, ..row_inputs(3) };
+    let costs = Costs { dynamic_form: true, pairs_only: true, ..all_costs() };
+    let interpolation = Interpolation::ApproxOptimal;
+    Case { inputs, interpolation, fee_columns: 3, ..Case::of(3, costs) }.check();
 }

@@ -2,6 +2,7 @@
 
 use cubecl::prelude::*;
 
+use super::call::Form;
 use super::pool::{ENTERS, IDLE, LEAVES, Pool, RELATIVE, TOTAL_WEIGHT};
 use super::terms::Terms;
 use super::trade::{exponential_less_one, share_paid_in};
@@ -13,6 +14,8 @@ pub(super) struct Cotangents<F: Float> {
     pub weights: Array<F>,
     pub direct: Array<F>,
     pub fee: Array<F>,
+    /// Of the reserves at the end of the row, from which protocol fees may be taken.
+    pub owed: Array<F>,
 }
 
 #[cube]
@@ -27,7 +30,18 @@ pub(super) fn cotangents<F: Float>(#[comptime] assets: usize) -> Cotangents<F> {
         weights: Array::<F>::new(assets),
         direct: Array::<F>::new(assets),
         fee: Array::<F>::new(1usize),
+        owed: Array::<F>::new(assets),
     }
+}
+
+/// The gradient that meets what the protocol takes.
+#[cube]
+pub(super) fn to_protocol<F: Float>(cotangents: &mut Cotangents<F>, asset: usize, #[comptime] form: Form) -> F {
+    let mut to_protocol = cotangents.reserves[asset];
+    if comptime!(form.defers_protocol) {
+        to_protocol = cotangents.owed[asset];
+    }
+    to_protocol
 }
 
 /// Adjoint of a trade that happened, from the pool as it was before it.
@@ -36,8 +50,9 @@ pub(super) fn trade_backward<F: Float>(
     pool: &mut Pool<F>,
     terms: &Terms<F>,
     cotangents: &mut Cotangents<F>,
-    #[comptime] assets: usize,
+    #[comptime] form: Form,
 ) {
+    let assets = comptime!(form.assets);
     let one = F::new(1.0);
     let mut fee = cotangents.fee[0];
     #[unroll]
@@ -62,8 +77,9 @@ pub(super) fn trade_backward<F: Float>(
             let cotangent = cotangents.reserves[i];
             let mut through = cotangent * (one + noise * share) - slope * share * pool.prices[i];
             if pool.side[i] == ENTERS {
-                fee -= cotangent * pool.change[i] * terms.protocol_share;
-                let entered = slope * pool.prices[i] - cotangent * terms.protocol_share * terms.fee;
+                let to_protocol = to_protocol::<F>(cotangents, i, form);
+                fee -= to_protocol * pool.change[i] * terms.protocol_share;
+                let entered = slope * pool.prices[i] - to_protocol * terms.protocol_share * terms.fee;
                 through += entered;
                 cotangents.direct[i] = F::new(0.0) - entered;
             }

@@ -4,15 +4,26 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::adjoint::{Cotangents, cotangents, trade_backward};
-use super::call::{Call, NO_SAMPLE};
+use super::call::{Call, Form, NO_SAMPLE};
 use super::optimum::optimum;
-use super::path::{Place, add_to_positions, is_open, set_weights};
-use super::pool::{Pool, pool};
+use super::path::{add_to_positions, is_open, set_weights};
+use super::pool::{Pool, pool, settle};
 use super::terms::fee_index;
 use super::trade::{pays, trade};
-use super::visit::{Visit, meet};
+use super::users::{swap, swap_backward, trades_since};
+use super::visit::{Visit, issue, issue_backward, meet};
 
-/// The trades of a stretch.
+/// Which of the notes of a visit it is: the two arbitrages and, only where there are any, what users do between them.
+const FIRST: usize = 0;
+const SECOND: usize = 1;
+const USERS: usize = 2;
+
+/// How many notes a visit has.
+pub(super) fn notes_of_visit(has_users: bool) -> usize {
+    if has_users { 3 } else { 2 }
+}
+
+/// Notes on the trades of a stretch.
 #[derive(CubeLaunch, CubeType)]
 pub(super) struct Notes<F: Float> {
     /// Reserves before each.
@@ -78,11 +89,9 @@ pub(super) fn backward<F: Float>(
                 }
             }
             if is_open(index, &call.sizes) {
-                cotangents.fee[0] = F::new(0.0);
                 visit_backward::<F>(call, &mut pool, &mut cotangents, notes, gradients, entry, index);
-                let fee = fee_index(entry, index, &call.sizes);
-                gradients.fees[fee] = gradients.fees[fee] + cotangents.fee[0];
             }
+            issue_backward::<F>(call, &mut cotangents, entry, index);
         }
     }
     #[unroll]
@@ -91,43 +100,63 @@ pub(super) fn backward<F: Float>(
     }
 }
 
-/// Where the first trade of a visit is noted.
+/// Where the first note of a visit stands.
 #[cube]
 fn slot<F: Float>(call: &Call<F>, entry: usize, visit: u32) -> usize {
-    (entry * call.sizes.stretch as usize + (visit % call.sizes.stretch) as usize) * 2
+    let notes = comptime!(notes_of_visit(call.users.is_some()));
+    (entry * call.sizes.stretch as usize + (visit % call.sizes.stretch) as usize) * notes
 }
 
-/// Runs a visit again and notes its trades.
+/// Runs a visit again and notes the reserves before its trades.
 #[cube]
 fn replay<F: Float>(call: &Call<F>, pool: &mut Pool<F>, notes: &mut Notes<F>, entry: usize, index: u32) {
     let form = comptime!(call.form);
-    let assets = comptime!(form.assets);
     let slot = slot::<F>(call, entry, index);
-    #[unroll]
-    for leg in 0..2usize {
-        notes.happened[slot + leg] = 0u32;
-    }
+    issue::<F>(call, pool, entry, index);
     if is_open(index, &call.sizes) {
         let visit = meet::<F>(call, pool, entry, index);
-        #[unroll]
-        for leg in 0..2usize {
-            if comptime!(leg == 0) {
-                set_weights::<F>(call, pool, entry, &visit.before);
-            } else {
-                set_weights::<F>(call, pool, entry, &visit.here);
-            }
-            #[unroll]
-            for i in 0..assets {
-                notes.reserves[(slot + leg) * assets + i] = pool.reserves[i];
-            }
-            if trade::<F>(pool, &visit.terms, form) {
-                notes.happened[slot + leg] = 1u32;
-            }
+        set_weights::<F>(call, pool, entry, &visit.before);
+        note::<F>(pool, notes, slot + FIRST, form);
+        if trade::<F>(pool, &visit.terms, form) {
+            notes.happened[slot + FIRST] = 1u32;
         }
+        set_weights::<F>(call, pool, entry, &visit.here);
+        if comptime!(call.users.is_some()) {
+            note::<F>(pool, notes, slot + USERS, form);
+            let since = trades_since::<F>(call, &visit);
+            swap::<F>(call, pool, &visit, since.first, since.end);
+        }
+        note::<F>(pool, notes, slot + SECOND, form);
+        if trade::<F>(pool, &visit.terms, form) {
+            notes.happened[slot + SECOND] = 1u32;
+        }
+        settle::<F>(pool, form);
     }
 }
 
-/// Goes back through a visit.
+/// Notes the reserves; whether the trade happened is noted once it has.
+#[cube]
+fn note<F: Float>(pool: &mut Pool<F>, notes: &mut Notes<F>, slot: usize, #[comptime] form: Form) {
+    let assets = comptime!(form.assets);
+    notes.happened[slot] = 0u32;
+    #[unroll]
+    for i in 0..assets {
+        notes.reserves[slot * assets + i] = pool.reserves[i];
+    }
+}
+
+/// Takes the reserves that were noted.
+#[cube]
+fn take_noted<F: Float>(pool: &mut Pool<F>, notes: &mut Notes<F>, slot: usize, #[comptime] form: Form) {
+    let assets = comptime!(form.assets);
+    #[unroll]
+    for i in 0..assets {
+        pool.reserves[i] = notes.reserves[slot * assets + i];
+        pool.low[i] = F::new(0.0);
+    }
+}
+
+/// Goes back through a visit at which the pool was open.
 #[cube]
 fn visit_backward<F: Float>(
     call: &Call<F>,
@@ -138,36 +167,63 @@ fn visit_backward<F: Float>(
     entry: usize,
     index: u32,
 ) {
+    let assets = comptime!(call.form.assets);
+    let slot = slot::<F>(call, entry, index);
     let visit = meet::<F>(call, pool, entry, index);
-    leg_backward::<F>(call, pool, cotangents, notes, gradients, &visit, &visit.here, 1usize);
-    leg_backward::<F>(call, pool, cotangents, notes, gradients, &visit, &visit.before, 0usize);
+    cotangents.fee[0] = F::new(0.0);
+    #[unroll]
+    for i in 0..assets {
+        cotangents.weights[i] = F::new(0.0);
+        if comptime!(call.form.defers_protocol) {
+            cotangents.owed[i] = cotangents.reserves[i];
+        }
+    }
+    let mut moved = notes.happened[slot + SECOND] == 1u32;
+    set_weights::<F>(call, pool, entry, &visit.here);
+    if moved {
+        arbitrage_backward::<F>(pool, cotangents, notes, &visit, slot + SECOND, call.form);
+    }
+    if comptime!(call.users.is_some()) {
+        let since = trades_since::<F>(call, &visit);
+        for back in 0..since.end - since.first {
+            moved = true;
+            let number = since.end - 1 - back;
+            // There are few, and each is reached again from the first.
+            take_noted::<F>(pool, notes, slot + USERS, call.form);
+            swap::<F>(call, pool, &visit, since.first, number);
+            swap_backward::<F>(call, pool, cotangents, &visit, number);
+        }
+    }
+    if moved {
+        add_to_positions::<F>(call, &mut gradients.positions, pool, cotangents, entry, &visit.here);
+    }
+    if notes.happened[slot + FIRST] == 1u32 {
+        #[unroll]
+        for i in 0..assets {
+            cotangents.weights[i] = F::new(0.0);
+        }
+        set_weights::<F>(call, pool, entry, &visit.before);
+        arbitrage_backward::<F>(pool, cotangents, notes, &visit, slot + FIRST, call.form);
+        add_to_positions::<F>(call, &mut gradients.positions, pool, cotangents, entry, &visit.before);
+    }
+    if comptime!(call.series.fee_rate.is_none()) {
+        let fee = fee_index(entry, index, &call.sizes);
+        gradients.fees[fee] = gradients.fees[fee] + cotangents.fee[0];
+    }
 }
 
-/// Goes back through one arbitrage of a visit, if it happened.
+/// Goes back through an arbitrage that happened, at `pool.weights`.
 #[cube]
-fn leg_backward<F: Float>(
-    call: &Call<F>,
+fn arbitrage_backward<F: Float>(
     pool: &mut Pool<F>,
     cotangents: &mut Cotangents<F>,
     notes: &mut Notes<F>,
-    gradients: &mut Gradients<F>,
     visit: &Visit<F>,
-    at: &Place<F>,
-    #[comptime] leg: usize,
+    slot: usize,
+    #[comptime] form: Form,
 ) {
-    let form = comptime!(call.form);
-    let assets = comptime!(form.assets);
-    let slot = slot::<F>(call, visit.entry, visit.index) + leg;
-    if notes.happened[slot] == 1u32 {
-        set_weights::<F>(call, pool, visit.entry, at);
-        #[unroll]
-        for i in 0..assets {
-            pool.reserves[i] = notes.reserves[slot * assets + i];
-            cotangents.weights[i] = F::new(0.0);
-        }
-        optimum::<F>(pool, &visit.terms, form);
-        pays::<F>(pool, &visit.terms, assets);
-        trade_backward::<F>(pool, &visit.terms, cotangents, assets);
-        add_to_positions::<F>(call, &mut gradients.positions, cotangents, visit.entry, at);
-    }
+    take_noted::<F>(pool, notes, slot, form);
+    optimum::<F>(pool, &visit.terms, form);
+    pays::<F>(pool, &visit.terms, comptime!(form.assets));
+    trade_backward::<F>(pool, &visit.terms, cotangents, form);
 }

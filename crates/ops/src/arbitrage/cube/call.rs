@@ -1,11 +1,15 @@
 //! What both passes are launched with.
 
+use std::sync::Arc;
+
+use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use crate::arbitrage::terms::Terms;
-use crate::arbitrage::{ArbitragePlan, CHECKPOINT_VISITS};
-use crate::backend::cube::{constants, indices, table};
+use crate::arbitrage::{ArbitragePlan, CHECKPOINT_VISITS, RowInputs};
+use crate::backend::cube::{constants, indices, table, table_of};
+use crate::interpolation::Interpolation;
 
 /// Sample of a visit that is none.
 pub(super) const NO_SAMPLE: u32 = u32::MAX;
@@ -15,6 +19,9 @@ pub(super) const NO_SAMPLE: u32 = u32::MAX;
 pub(super) struct Form {
     pub assets: usize,
     pub pairs_only: bool,
+    pub defers_protocol: bool,
+    /// Whether weights move along the mean of a straight and a geometric line.
+    pub geometric: bool,
 }
 
 /// Sizes of a call.
@@ -27,6 +34,8 @@ pub(super) struct Sizes {
     pub samples: u32,
     pub block_rows: u32,
     pub ramp_rows: u32,
+    /// Rows that the whole geometric way would take.
+    pub geometric_rows: u32,
     pub stride: u32,
     /// One if a block at the first position precedes the first ramp.
     pub held_blocks: u32,
@@ -36,6 +45,26 @@ pub(super) struct Sizes {
     pub rests: u32,
     /// Visits of a stretch.
     pub stretch: u32,
+    /// Rows of the price table.
+    pub table_rows: u32,
+}
+
+/// What changes from row to row, one value per row of the price table.
+#[derive(CubeLaunch, CubeType)]
+pub(super) struct Series<F: Float> {
+    pub fee_rate: ComptimeOption<OwnedTensor<F>>,
+    pub gas_cost: ComptimeOption<OwnedTensor<F>>,
+    pub arbitrage_fee: ComptimeOption<OwnedTensor<F>>,
+    pub lp_supply: ComptimeOption<OwnedTensor<F>>,
+}
+
+/// Trades of users, in order of time.
+#[derive(CubeLaunch, CubeType)]
+pub(super) struct UserTrades<F: Float> {
+    /// The first trade at or after each row of the price table and the row after the last one; then the token paid in and the
+    /// token taken out of each trade.
+    pub index: OwnedTensor<u32>,
+    pub amounts: OwnedTensor<F>,
 }
 
 /// What both passes read.
@@ -49,6 +78,8 @@ pub(super) struct Call<F: Float> {
     pub sample_of: OwnedTensor<u32>,
     /// Gas, half the arbitrageur's own fee, noise traders' income per fee, the protocol's share, and one.
     pub costs: OwnedTensor<F>,
+    pub series: Series<F>,
+    pub users: ComptimeOption<UserTrades<F>>,
     pub sizes: Sizes,
     #[cube(comptime)]
     pub form: Form,
@@ -98,8 +129,15 @@ impl ArbitragePlan {
             described.starts.clone().into_tensor_arg(),
             described.sample_of.clone().into_tensor_arg(),
             constants(positions, &costs).into_tensor_arg(),
+            self.series(positions),
+            self.users(positions),
             self.sizes(batch, count, fees.meta.shape()[1]),
-            Form { assets, pairs_only: self.costs.pairs_only },
+            Form {
+                assets,
+                pairs_only: self.costs.pairs_only,
+                defers_protocol: self.costs.dynamic_form,
+                geometric: self.windows.layout.interpolation != Interpolation::Linear,
+            },
         )
     }
 
@@ -114,12 +152,39 @@ impl ArbitragePlan {
             small(self.windows.samples.len()),
             small(layout.block_rows),
             small(layout.ramp_rows),
+            small(layout.interpolation.geometric_rows(layout.ramp_rows).unwrap_or(layout.ramp_rows)),
             small(layout.stride),
             u32::from(layout.constant_first_block),
             small(fees),
             small(self.fee_rows),
             u32::from(self.rests_with_weights),
             small(CHECKPOINT_VISITS),
+            small(self.windows.table_rows()),
         )
+    }
+
+    fn series<F: Float>(&self, like: &CubeTensor) -> SeriesLaunch<F> {
+        let series = |values: &Option<Arc<[f64]>>| match values {
+            Some(values) => ComptimeOptionArgs::Some(table(like, values).into_tensor_arg()),
+            None => ComptimeOptionArgs::None,
+        };
+        let RowInputs { fee_rate, gas_cost, arbitrage_fee, lp_supply, .. } = &*self.inputs;
+        SeriesLaunch::new(series(fee_rate), series(gas_cost), series(arbitrage_fee), series(lp_supply))
+    }
+
+    fn users<F: Float>(&self, like: &CubeTensor) -> ComptimeOptionArgs<UserTrades<F>> {
+        let trades = &self.inputs.trades;
+        if trades.is_empty() {
+            return ComptimeOptionArgs::None;
+        }
+        let index = table_of(like, trades, DType::U32, |trades| {
+            let first = |row: usize| trades.partition_point(|trade| trade.row < row);
+            let tokens = trades.iter().flat_map(|trade| [trade.token_in, trade.token_out]);
+            indices(like, (0..=self.windows.table_rows()).map(first).chain(tokens).map(|number| number as u32))
+        });
+        let amounts = table_of(like, trades, like.dtype, |trades| {
+            constants(like, &trades.iter().map(|trade| trade.amount_in).collect::<Vec<_>>())
+        });
+        ComptimeOptionArgs::Some(UserTradesLaunch::new(index.into_tensor_arg(), amounts.into_tensor_arg()))
     }
 }

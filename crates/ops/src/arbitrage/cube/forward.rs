@@ -5,9 +5,10 @@ use cubecl::prelude::*;
 
 use super::call::{Call, NO_SAMPLE};
 use super::path::{is_open, set_weights};
-use super::pool::pool;
+use super::pool::{pool, settle};
 use super::trade::trade;
-use super::visit::meet;
+use super::users::{swap, trades_since};
+use super::visit::{issue, meet};
 
 /// Reserves at the samples, and where they are tracked those at the beginning of each stretch.
 #[cube(launch)]
@@ -43,12 +44,18 @@ pub(super) fn forward<F: Float>(
                 }
             }
         }
+        issue::<F>(call, &mut pool, entry, index);
         if is_open(index, &call.sizes) {
             let visit = meet::<F>(call, &mut pool, entry, index);
             set_weights::<F>(call, &mut pool, entry, &visit.before);
             trade::<F>(&mut pool, &visit.terms, form);
             set_weights::<F>(call, &mut pool, entry, &visit.here);
+            if comptime!(call.users.is_some()) {
+                let since = trades_since::<F>(call, &visit);
+                swap::<F>(call, &mut pool, &visit, since.first, since.end);
+            }
             trade::<F>(&mut pool, &visit.terms, form);
+            settle::<F>(&mut pool, form);
         }
         let sample = call.sample_of[index as usize];
         if sample != NO_SAMPLE {

@@ -2,20 +2,12 @@
 
 use burn_cubecl::tensor::CubeTensor;
 
-use super::backward::{GradientsLaunch, NotesLaunch, backward};
+use super::backward::{GradientsLaunch, NotesLaunch, backward, notes_of_visit};
 use super::call::Described;
 use super::forward::forward;
-use crate::arbitrage::{Arbitrage, ArbitragePlan, CHECKPOINT_VISITS, cpu};
+use crate::arbitrage::{Arbitrage, CHECKPOINT_VISITS, cpu};
 use crate::backend::cube::{element, empty, empty_indices, launch_of};
 use crate::backend::{CubePass, Kernels};
-use crate::interpolation::Interpolation;
-
-impl ArbitragePlan {
-    /// Whether the kernels know everything that this plan asks for.
-    pub(in crate::arbitrage) fn runs_on_gpus(&self) -> bool {
-        self.inputs.is_empty() && !self.costs.dynamic_form && self.windows.layout.interpolation == Interpolation::Linear
-    }
-}
 
 impl Kernels<3> for Arbitrage {
     fn forward(&self, [positions, initial, fees]: [CubeTensor; 3], tracked: bool) -> (CubeTensor, Vec<CubeTensor>) {
@@ -47,8 +39,9 @@ impl Kernels<3> for Arbitrage {
         };
         let described = Described::from_kept([starts, sample_of]);
         let [batch, count, assets] = positions.meta.shape().dims::<3>();
-        let noted = empty(&positions, [batch, CHECKPOINT_VISITS, 2, assets]);
-        let happened = empty_indices(&positions, [batch, CHECKPOINT_VISITS, 2]);
+        let notes = notes_of_visit(!plan.inputs.trades.is_empty());
+        let noted = empty(&positions, [batch, CHECKPOINT_VISITS, notes, assets]);
+        let happened = empty_indices(&positions, [batch, CHECKPOINT_VISITS, notes]);
         let to_positions = empty(&positions, [batch, count, assets]);
         let to_initial = empty(&initial, [batch, assets]);
         let to_fees = empty(&fees, [batch, fees.meta.shape()[1]]);

@@ -18,4 +18,5 @@ mod path;
 mod pool;
 mod terms;
 mod trade;
+mod users;
 mod visit;

@@ -2,6 +2,9 @@
 
 use cubecl::prelude::*;
 
+use super::call::Form;
+use super::path::{Ramp, ramp};
+
 /// What a token does in a trade.
 pub(super) const IDLE: u32 = 0;
 pub(super) const LEAVES: u32 = 1;
@@ -21,8 +24,11 @@ pub(super) struct Pool<F: Float> {
     /// Change of each reserve before noise traders and the protocol.
     pub change: Array<F>,
     pub side: Array<u32>,
+    /// Protocol fees that are taken at the end of the row.
+    pub owed: Array<F>,
     /// `ln(X / max q)`, the weight of the tokens that trade, and one.
     pub numbers: Array<F>,
+    pub ramp: Ramp<F>,
 }
 
 pub(super) const RELATIVE: usize = 0;
@@ -41,7 +47,9 @@ pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
         logs: Array::<F>::new(assets),
         change: Array::<F>::new(assets),
         side: Array::<u32>::new(assets),
+        owed: Array::<F>::new(assets),
         numbers: Array::<F>::new(3usize),
+        ramp: ramp::<F>(assets),
     }
 }
 
@@ -54,4 +62,34 @@ pub(super) fn add<F: Float>(pool: &mut Pool<F>, asset: usize, change: F) {
     pool.reserves[asset] = sum;
     // Drivers may take `(a + b) - a` for `b`, and Mesa does; of `(a + b) * one - a` they know nothing.
     pool.low[asset] = change - (sum * pool.numbers[ONE] - before);
+}
+
+/// What is left of a change of a reserve once the protocol has its fee, which it may take only at the end of the row.
+#[cube]
+pub(super) fn less_protocol_fee<F: Float>(
+    pool: &mut Pool<F>,
+    asset: usize,
+    change: F,
+    fee: F,
+    #[comptime] form: Form,
+) -> F {
+    let mut left = change;
+    if comptime!(form.defers_protocol) {
+        pool.owed[asset] = pool.owed[asset] + fee;
+    } else {
+        left = change - fee;
+    }
+    left
+}
+
+/// The protocol takes what it is owed at the end of a row.
+#[cube]
+pub(super) fn settle<F: Float>(pool: &mut Pool<F>, #[comptime] form: Form) {
+    if comptime!(form.defers_protocol) {
+        #[unroll]
+        for i in 0..comptime!(form.assets) {
+            let owed = pool.owed[i];
+            add::<F>(pool, i, F::new(0.0) - owed);
+        }
+    }
 }

@@ -19,12 +19,24 @@ pub(super) struct Terms<F: Float> {
     pub gap: F,
 }
 
+/// What trading costs at a visit of this row.
 #[cube]
-pub(super) fn terms_at<F: Float>(call: &Call<F>, entry: usize, visit: u32) -> Terms<F> {
-    let fee = call.fees[fee_index(entry, visit, &call.sizes)];
+pub(super) fn terms_at<F: Float>(call: &Call<F>, entry: usize, visit: u32, row: usize) -> Terms<F> {
+    let mut fee = call.fees[fee_index(entry, visit, &call.sizes)];
+    if comptime!(call.series.fee_rate.is_some()) {
+        fee = call.series.fee_rate.as_ref().unwrap()[row];
+    }
+    let mut gas = call.costs[0];
+    if comptime!(call.series.gas_cost.is_some()) {
+        gas = call.series.gas_cost.as_ref().unwrap()[row];
+    }
+    let mut half_arbitrage_fee = call.costs[1];
+    if comptime!(call.series.arbitrage_fee.is_some()) {
+        half_arbitrage_fee = F::new(0.5) * call.series.arbitrage_fee.as_ref().unwrap()[row];
+    }
     Terms::<F> {
-        gas: call.costs[0],
-        half_arbitrage_fee: call.costs[1],
+        gas,
+        half_arbitrage_fee,
         noise_per_fee: call.costs[2],
         protocol_share: call.costs[3],
         fee,

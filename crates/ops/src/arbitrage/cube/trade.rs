@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::call::Form;
 use super::optimum::optimum;
-use super::pool::{ENTERS, LEAVES, Pool, RELATIVE, add};
+use super::pool::{ENTERS, LEAVES, Pool, RELATIVE, add, less_protocol_fee};
 use super::terms::Terms;
 
 /// `e^x - 1`.
@@ -85,7 +85,8 @@ pub(super) fn trade<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime] 
         for i in 0..assets {
             let mut change = pool.change[i] + (pool.reserves[i] + pool.change[i]) * noise;
             if pool.side[i] == ENTERS {
-                change -= pool.change[i] * terms.protocol_share * terms.fee;
+                let fee = pool.change[i] * terms.protocol_share * terms.fee;
+                change = less_protocol_fee::<F>(pool, i, change, fee, form);
             }
             add::<F>(pool, i, change);
         }
