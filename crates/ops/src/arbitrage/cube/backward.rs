@@ -7,7 +7,7 @@ use super::adjoint::{Cotangents, cotangents, trade_backward};
 use super::call::{Call, Form, NO_SAMPLE};
 use super::optimum::optimum;
 use super::path::{add_to_positions, is_open, set_weights};
-use super::pool::{Pool, pool, settle};
+use super::pool::{ONE, Pool, pool, settle};
 use super::terms::fee_index;
 use super::trade::{pays, trade};
 use super::users::{swap, swap_backward, trades_since};
@@ -32,15 +32,16 @@ pub(super) struct Notes<F: Float> {
     happened: OwnedTensor<u32>,
 }
 
-/// What the pass is for.
+/// What the pass is for. Those of positions and fees begin at zero.
 #[derive(CubeLaunch, CubeType)]
 pub(super) struct Gradients<F: Float> {
     positions: OwnedTensor<F>,
+    /// Between two launches, of the reserves there.
     initial: OwnedTensor<F>,
     fees: OwnedTensor<F>,
 }
 
-/// Goes back through all stretches, last one first. `notes` are scratch.
+/// Goes back through stretches, last one first. `notes` are scratch.
 #[cube(launch)]
 pub(super) fn backward<F: Float>(
     call: &Call<F>,
@@ -57,16 +58,16 @@ pub(super) fn backward<F: Float>(
     let assets = comptime!(call.form.assets);
     let mut pool = pool::<F>(assets);
     let mut cotangents = cotangents::<F>(assets);
-    let position_count = call.sizes.positions as usize * assets;
-    for place in 0..position_count {
-        gradients.positions[entry * position_count + place] = F::new(0.0);
-    }
-    for index in 0..call.sizes.fees as usize {
-        gradients.fees[entry * call.sizes.fees as usize + index] = F::new(0.0);
-    }
+    pool.numbers[ONE] = call.costs[4];
     let stretches = call.sizes.visits.div_ceil(call.sizes.stretch);
-    for step in 0..stretches {
-        let stretch = stretches - 1 - step;
+    if call.sizes.end_stretch < stretches {
+        #[unroll]
+        for i in 0..assets {
+            cotangents.reserves[i] = gradients.initial[entry * assets + i];
+        }
+    }
+    for step in 0..call.sizes.end_stretch - call.sizes.first_stretch {
+        let stretch = call.sizes.end_stretch - 1 - step;
         let first = stretch * call.sizes.stretch;
         let end = min(first + call.sizes.stretch, call.sizes.visits);
         let at = (entry * stretches as usize + stretch as usize) * 2 * assets;

@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 use super::adjoint::Cotangents;
 use super::call::Call;
 use super::path::{Place, place, place_before};
-use super::pool::{ONE, Pool, add};
+use super::pool::{Pool, add};
 use super::terms::{Terms, terms_at};
 
 /// One visit of one window.
@@ -30,7 +30,6 @@ fn row<F: Float>(call: &Call<F>, entry: usize, index: u32) -> u32 {
 pub(super) fn meet<F: Float>(call: &Call<F>, pool: &mut Pool<F>, entry: usize, index: u32) -> Visit<F> {
     let assets = comptime!(call.form.assets);
     let row = row::<F>(call, entry, index);
-    pool.numbers[ONE] = call.costs[4];
     #[unroll]
     for i in 0..assets {
         pool.prices[i] = call.prices[row as usize * assets + i];
