@@ -3,7 +3,7 @@
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::adjoint::{Cotangents, cotangents, trade_backward};
+use super::adjoint::{Cotangents, cotangents, raise, trade_backward};
 use super::call::{Call, Form, NO_SAMPLE};
 use super::optimum::optimum;
 use super::path::{add_to_positions, is_open, set_weights};
@@ -11,7 +11,7 @@ use super::pool::{ONE, Pool, pool, settle};
 use super::terms::fee_index;
 use super::trade::{pays, trade};
 use super::users::{swap, swap_backward, trades_since};
-use super::visit::{Visit, issue, issue_backward, meet};
+use super::visit::{Visit, issue, issue_backward, meet, quote_backward};
 
 /// Which of the notes of a visit it is: the two arbitrages and, only where there are any, what users do between them.
 const FIRST: usize = 0;
@@ -36,7 +36,7 @@ pub(super) struct Notes<F: Float> {
 #[derive(CubeLaunch, CubeType)]
 pub(super) struct Gradients<F: Float> {
     positions: OwnedTensor<F>,
-    /// Between two launches, of the reserves there.
+    /// Between two launches, by the worth of the reserves there.
     initial: OwnedTensor<F>,
     fees: OwnedTensor<F>,
 }
@@ -63,7 +63,7 @@ pub(super) fn backward<F: Float>(
     if call.sizes.end_stretch < stretches {
         #[unroll]
         for i in 0..assets {
-            cotangents.reserves[i] = gradients.initial[entry * assets + i];
+            cotangents.worth[i] = gradients.initial[entry * assets + i];
         }
     }
     for step in 0..call.sizes.end_stretch - call.sizes.first_stretch {
@@ -81,23 +81,28 @@ pub(super) fn backward<F: Float>(
         }
         for back in 0..end - first {
             let index = end - 1 - back;
+            quote_backward::<F>(call, &mut pool, &mut cotangents, entry, index);
             let sample = call.sample_of[index as usize];
             if sample != NO_SAMPLE {
                 #[unroll]
                 for i in 0..assets {
-                    cotangents.reserves[i] = cotangents.reserves[i]
-                        + cotangent[(entry * call.sizes.samples as usize + sample as usize) * assets + i];
+                    let at = (entry * call.sizes.samples as usize + sample as usize) * assets + i;
+                    raise::<F>(&mut cotangents, i, cotangent[at] / pool.prices[i], pool.numbers[ONE]);
                 }
             }
             if is_open(index, &call.sizes) {
                 visit_backward::<F>(call, &mut pool, &mut cotangents, notes, gradients, entry, index);
             }
-            issue_backward::<F>(call, &mut cotangents, entry, index);
+            issue_backward::<F>(call, &mut pool, &mut cotangents, entry, index);
         }
     }
     #[unroll]
     for i in 0..assets {
-        gradients.initial[entry * assets + i] = cotangents.reserves[i];
+        let mut carried = cotangents.worth[i];
+        if call.sizes.first_stretch == 0 {
+            carried = carried * pool.prices[i];
+        }
+        gradients.initial[entry * assets + i] = carried;
     }
 }
 
@@ -176,7 +181,7 @@ fn visit_backward<F: Float>(
     for i in 0..assets {
         cotangents.weights[i] = F::new(0.0);
         if comptime!(call.form.defers_protocol) {
-            cotangents.owed[i] = cotangents.reserves[i];
+            cotangents.owed[i] = cotangents.worth[i];
         }
     }
     let mut moved = notes.happened[slot + SECOND] == 1u32;

@@ -56,12 +56,19 @@ pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
 /// Adds to a reserve, what is rounded away to its low part.
 #[cube]
 pub(super) fn add<F: Float>(pool: &mut Pool<F>, asset: usize, change: F) {
-    let change = change + pool.low[asset];
-    let before = pool.reserves[asset];
+    add_to_sum::<F>(&mut pool.reserves, &mut pool.low, asset, change, pool.numbers[ONE]);
+}
+
+/// Adds to a sum of two numbers, of which the second is what the first has lost to rounding; `one` is a one that the compiler of
+/// a driver does not know.
+#[cube]
+pub(super) fn add_to_sum<F: Float>(high: &mut Array<F>, low: &mut Array<F>, at: usize, change: F, one: F) {
+    let change = change + low[at];
+    let before = high[at];
     let sum = before + change;
-    pool.reserves[asset] = sum;
+    high[at] = sum;
     // Drivers may take `(a + b) - a` for `b`, and Mesa does; of `(a + b) * one - a` they know nothing.
-    pool.low[asset] = change - (sum * pool.numbers[ONE] - before);
+    low[at] = change - (sum * one - before);
 }
 
 /// What is left of a change of a reserve once the protocol has its fee, which it may take only at the end of the row.
