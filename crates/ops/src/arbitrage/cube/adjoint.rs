@@ -3,30 +3,37 @@
 use cubecl::prelude::*;
 
 use super::call::Form;
-use super::pool::{ENTERS, IDLE, Pool, RELATIVE, TOTAL_WEIGHT};
+use super::pool::{ENTERS, IDLE, LEAVES, ONE, Pool, RELATIVE, TOTAL_WEIGHT, add_to_sum};
 use super::terms::Terms;
-use super::trade::share_paid_in;
+use super::trade::{exponential_less_one, share_paid_in};
 
 /// Gradients on their way back.
 #[derive(CubeType)]
 pub(super) struct Cotangents<F: Float> {
-    pub reserves: Array<F>,
+    /// By what each reserve is worth: by the reserve, divided by the price of the visit. Of a pool that trades these are nearly
+    /// the same for all tokens, and only what they differ by matters to its weights.
+    pub worth: Array<F>,
+    /// What they have lost to rounding.
+    pub low: Array<F>,
     pub weights: Array<F>,
     pub direct: Array<F>,
     pub fee: Array<F>,
-    /// Of the reserves at the end of the row, from which protocol fees may be taken.
+    /// By the worth of the reserves at the end of the row, from which protocol fees may be taken.
     pub owed: Array<F>,
 }
 
 #[cube]
 pub(super) fn cotangents<F: Float>(#[comptime] assets: usize) -> Cotangents<F> {
-    let mut reserves = Array::<F>::new(assets);
+    let mut worth = Array::<F>::new(assets);
+    let mut low = Array::<F>::new(assets);
     #[unroll]
     for i in 0..assets {
-        reserves[i] = F::new(0.0);
+        worth[i] = F::new(0.0);
+        low[i] = F::new(0.0);
     }
     Cotangents::<F> {
-        reserves,
+        worth,
+        low,
         weights: Array::<F>::new(assets),
         direct: Array::<F>::new(assets),
         fee: Array::<F>::new(1usize),
@@ -34,10 +41,16 @@ pub(super) fn cotangents<F: Float>(#[comptime] assets: usize) -> Cotangents<F> {
     }
 }
 
-/// The gradient that meets what the protocol takes.
+/// Adds to the gradient by the worth of a reserve.
+#[cube]
+pub(super) fn raise<F: Float>(cotangents: &mut Cotangents<F>, asset: usize, change: F, one: F) {
+    add_to_sum::<F>(&mut cotangents.worth, &mut cotangents.low, asset, change, one);
+}
+
+/// The gradient by worth that meets what the protocol takes.
 #[cube]
 pub(super) fn to_protocol<F: Float>(cotangents: &mut Cotangents<F>, asset: usize, #[comptime] form: Form) -> F {
-    let mut to_protocol = cotangents.reserves[asset];
+    let mut to_protocol = cotangents.worth[asset];
     if comptime!(form.defers_protocol) {
         to_protocol = cotangents.owed[asset];
     }
@@ -65,58 +78,69 @@ pub(super) fn trade_backward<F: Float>(
         let mut along = F::new(0.0);
         #[unroll]
         for i in 0..assets {
-            let after = pool.reserves[i] + pool.change[i];
-            value += after * pool.prices[i];
-            along += cotangents.reserves[i] * after;
+            let worth = (pool.reserves[i] + pool.change[i]) * pool.prices[i];
+            value += worth;
+            along += cotangents.worth[i] * worth;
         }
         let noise = terms.noise_per_fee * terms.fee;
         let slope = along * noise / value;
         fee += along * share * terms.noise_per_fee;
         #[unroll]
         for i in 0..assets {
-            let cotangent = cotangents.reserves[i];
-            let mut through = cotangent * (one + noise * share) - slope * share * pool.prices[i];
+            let mut change = (cotangents.worth[i] * noise - slope) * share;
             if pool.side[i] == ENTERS {
                 let to_protocol = to_protocol::<F>(cotangents, i, form);
-                fee -= to_protocol * pool.change[i] * terms.protocol_share;
-                let entered = slope * pool.prices[i] - to_protocol * terms.protocol_share * terms.fee;
-                through += entered;
+                fee -= to_protocol * pool.prices[i] * pool.change[i] * terms.protocol_share;
+                let entered = slope - to_protocol * terms.protocol_share * terms.fee;
+                change += entered;
                 cotangents.direct[i] = F::new(0.0) - entered;
             }
-            cotangents.reserves[i] = through;
+            raise::<F>(cotangents, i, change, pool.numbers[ONE]);
         }
     }
-    let inverse = one / terms.gamma;
-    let mut along = F::new(0.0);
-    let mut entering = F::new(0.0);
+    // `S_i p_i / w_i` is `X` for every token that trades, so that all sums are `X` times a mean of gradients by worth, and what
+    // is left of them is small: differences are taken before anything is rounded at the size of the terms.
+    let mut anchor = F::new(0.0);
+    let mut anchor_low = F::new(0.0);
     #[unroll]
     for i in 0..assets {
-        let cotangent = cotangents.reserves[i];
+        if pool.side[i] == LEAVES {
+            anchor = cotangents.worth[i];
+            anchor_low = cotangents.low[i];
+        }
+    }
+    let mut distance = F::new(0.0);
+    #[unroll]
+    for i in 0..assets {
         if pool.side[i] != IDLE {
-            along += cotangent * pool.reserves[i] * (pool.numbers[RELATIVE] - pool.logs[i]).exp();
-        }
-        if pool.side[i] == ENTERS {
-            entering += pool.weights[i];
-            fee -= cotangent * pool.reserves[i] * inverse * inverse;
+            distance += pool.weights[i] * ((cotangents.worth[i] - anchor) + (cotangents.low[i] - anchor_low));
         }
     }
-    let share = along / pool.numbers[TOTAL_WEIGHT];
-    cotangents.fee[0] = fee + share * entering * inverse;
+    distance /= pool.numbers[TOTAL_WEIGHT];
+    let mean = anchor + distance;
     #[unroll]
     for i in 0..assets {
-        let cotangent = cotangents.reserves[i];
-        if pool.side[i] == IDLE {
-            cotangents.reserves[i] = cotangent + cotangents.direct[i];
-        } else {
+        let mut change = cotangents.direct[i];
+        if pool.side[i] != IDLE {
+            let worth = cotangents.worth[i];
+            let below_mean = (anchor - worth) + (anchor_low - cotangents.low[i]) + distance;
             let mut above = pool.logs[i] - pool.numbers[RELATIVE];
-            let level = pool.reserves[i] * (pool.numbers[RELATIVE] - pool.logs[i]).exp();
-            let mut kept = F::new(0.0);
+            let mut on_top = F::new(0.0);
             if pool.side[i] == ENTERS {
-                above += terms.gap;
-                kept = cotangent * (one - inverse);
+                above = (pool.logs[i] + terms.gap) - pool.numbers[RELATIVE];
+                on_top = terms.fee_on_top;
             }
-            cotangents.weights[i] = cotangents.weights[i] + share * (above - one) + cotangent * level / pool.weights[i];
-            cotangents.reserves[i] = share * pool.weights[i] / pool.reserves[i] + kept + cotangents.direct[i];
+            let fall = exponential_less_one::<F>(F::new(0.0) - above);
+            let moved = below_mean + mean * fall;
+            change += moved + moved * on_top;
+            let level = pool.reserves[i] * pool.prices[i] / pool.weights[i] * (one + on_top) * (one + fall);
+            cotangents.weights[i] = cotangents.weights[i] + level * (mean * above - below_mean);
+            if pool.side[i] == ENTERS {
+                let rise = exponential_less_one::<F>(above);
+                fee += pool.weights[i] * level * (one + on_top) * (below_mean - worth * rise);
+            }
         }
+        raise::<F>(cotangents, i, change, pool.numbers[ONE]);
     }
+    cotangents.fee[0] = fee;
 }

@@ -3,15 +3,15 @@
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::adjoint::{Cotangents, cotangents, trade_backward};
+use super::adjoint::{Cotangents, cotangents, raise, trade_backward};
 use super::call::{Call, Form, NO_SAMPLE};
 use super::optimum::optimum;
 use super::path::{add_to_positions, is_open, set_weights};
-use super::pool::{Pool, pool, settle};
+use super::pool::{ONE, Pool, pool, settle};
 use super::terms::fee_index;
 use super::trade::{pays, trade};
 use super::users::{swap, swap_backward, trades_since};
-use super::visit::{Visit, issue, issue_backward, meet};
+use super::visit::{Visit, issue, issue_backward, meet, quote_backward};
 
 /// Which of the notes of a visit it is: the two arbitrages and, only where there are any, what users do between them.
 const FIRST: usize = 0;
@@ -32,15 +32,16 @@ pub(super) struct Notes<F: Float> {
     happened: OwnedTensor<u32>,
 }
 
-/// What the pass is for.
+/// What the pass is for. Those of positions and fees begin at zero.
 #[derive(CubeLaunch, CubeType)]
 pub(super) struct Gradients<F: Float> {
     positions: OwnedTensor<F>,
+    /// Between two launches, by the worth of the reserves there.
     initial: OwnedTensor<F>,
     fees: OwnedTensor<F>,
 }
 
-/// Goes back through all stretches, last one first. `notes` are scratch.
+/// Goes back through stretches, last one first. `notes` are scratch.
 #[cube(launch)]
 pub(super) fn backward<F: Float>(
     call: &Call<F>,
@@ -57,16 +58,16 @@ pub(super) fn backward<F: Float>(
     let assets = comptime!(call.form.assets);
     let mut pool = pool::<F>(assets);
     let mut cotangents = cotangents::<F>(assets);
-    let position_count = call.sizes.positions as usize * assets;
-    for place in 0..position_count {
-        gradients.positions[entry * position_count + place] = F::new(0.0);
-    }
-    for index in 0..call.sizes.fees as usize {
-        gradients.fees[entry * call.sizes.fees as usize + index] = F::new(0.0);
-    }
+    pool.numbers[ONE] = call.costs[4];
     let stretches = call.sizes.visits.div_ceil(call.sizes.stretch);
-    for step in 0..stretches {
-        let stretch = stretches - 1 - step;
+    if call.sizes.end_stretch < stretches {
+        #[unroll]
+        for i in 0..assets {
+            cotangents.worth[i] = gradients.initial[entry * assets + i];
+        }
+    }
+    for step in 0..call.sizes.end_stretch - call.sizes.first_stretch {
+        let stretch = call.sizes.end_stretch - 1 - step;
         let first = stretch * call.sizes.stretch;
         let end = min(first + call.sizes.stretch, call.sizes.visits);
         let at = (entry * stretches as usize + stretch as usize) * 2 * assets;
@@ -80,23 +81,28 @@ pub(super) fn backward<F: Float>(
         }
         for back in 0..end - first {
             let index = end - 1 - back;
+            quote_backward::<F>(call, &mut pool, &mut cotangents, entry, index);
             let sample = call.sample_of[index as usize];
             if sample != NO_SAMPLE {
                 #[unroll]
                 for i in 0..assets {
-                    cotangents.reserves[i] = cotangents.reserves[i]
-                        + cotangent[(entry * call.sizes.samples as usize + sample as usize) * assets + i];
+                    let at = (entry * call.sizes.samples as usize + sample as usize) * assets + i;
+                    raise::<F>(&mut cotangents, i, cotangent[at] / pool.prices[i], pool.numbers[ONE]);
                 }
             }
             if is_open(index, &call.sizes) {
                 visit_backward::<F>(call, &mut pool, &mut cotangents, notes, gradients, entry, index);
             }
-            issue_backward::<F>(call, &mut cotangents, entry, index);
+            issue_backward::<F>(call, &mut pool, &mut cotangents, entry, index);
         }
     }
     #[unroll]
     for i in 0..assets {
-        gradients.initial[entry * assets + i] = cotangents.reserves[i];
+        let mut carried = cotangents.worth[i];
+        if call.sizes.first_stretch == 0 {
+            carried = carried * pool.prices[i];
+        }
+        gradients.initial[entry * assets + i] = carried;
     }
 }
 
@@ -175,7 +181,7 @@ fn visit_backward<F: Float>(
     for i in 0..assets {
         cotangents.weights[i] = F::new(0.0);
         if comptime!(call.form.defers_protocol) {
-            cotangents.owed[i] = cotangents.reserves[i];
+            cotangents.owed[i] = cotangents.worth[i];
         }
     }
     let mut moved = notes.happened[slot + SECOND] == 1u32;

@@ -1,5 +1,6 @@
 //! What both passes are launched with.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::DType;
@@ -45,6 +46,9 @@ pub(super) struct Sizes {
     pub rests: u32,
     /// Visits of a stretch.
     pub stretch: u32,
+    /// The stretches of this launch.
+    pub first_stretch: u32,
+    pub end_stretch: u32,
     /// Rows of the price table.
     pub table_rows: u32,
 }
@@ -76,7 +80,7 @@ pub(super) struct Call<F: Float> {
     /// First row of each window.
     pub starts: OwnedTensor<u32>,
     pub sample_of: OwnedTensor<u32>,
-    /// Gas, half the arbitrageur's own fee, noise traders' income per fee and the protocol's share.
+    /// Gas, half the arbitrageur's own fee, noise traders' income per fee, the protocol's share, and one.
     pub costs: OwnedTensor<F>,
     pub series: Series<F>,
     pub users: ComptimeOption<UserTrades<F>>,
@@ -118,10 +122,11 @@ impl ArbitragePlan {
         positions: &CubeTensor,
         fees: &CubeTensor,
         described: &Described,
+        stretches: Range<usize>,
     ) -> CallLaunch<F> {
         let [batch, count, assets] = positions.meta.shape().dims::<3>();
         let terms = Terms::new(&self.costs);
-        let costs = [terms.gas, terms.half_arbitrage_fee, terms.noise_per_fee, terms.protocol_share];
+        let costs = [terms.gas, terms.half_arbitrage_fee, terms.noise_per_fee, terms.protocol_share, 1.0];
         CallLaunch::new(
             positions.clone().into_tensor_arg(),
             fees.clone().into_tensor_arg(),
@@ -131,7 +136,7 @@ impl ArbitragePlan {
             constants(positions, &costs).into_tensor_arg(),
             self.series(positions),
             self.users(positions),
-            self.sizes(batch, count, fees.meta.shape()[1]),
+            self.sizes(batch, count, fees.meta.shape()[1], stretches),
             Form {
                 assets,
                 pairs_only: self.costs.pairs_only,
@@ -141,7 +146,7 @@ impl ArbitragePlan {
         )
     }
 
-    fn sizes(&self, batch: usize, positions: usize, fees: usize) -> SizesLaunch {
+    fn sizes(&self, batch: usize, positions: usize, fees: usize, stretches: Range<usize>) -> SizesLaunch {
         let layout = &self.windows.layout;
         let small = |size: usize| size.min(u32::MAX as usize) as u32;
         SizesLaunch::new(
@@ -159,6 +164,8 @@ impl ArbitragePlan {
             small(self.fee_rows),
             u32::from(self.rests_with_weights),
             small(CHECKPOINT_VISITS),
+            small(stretches.start),
+            small(stretches.end),
             small(self.windows.table_rows()),
         )
     }

@@ -32,11 +32,14 @@ pub(super) fn optimum<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime
             last = comptime!(i as u32);
         }
     }
-    let outside = !(terms.gap > F::new(0.0) && highest * terms.gamma <= lowest);
+    let mut lowest_log = F::new(0.0);
     #[unroll]
     for i in 0..assets {
         pool.logs[i] = log_ratio::<F>(highest, pool.quotients[i] - highest);
+        lowest_log = lowest_log.min(pool.logs[i]);
     }
+    // By the logarithms that decide how much is traded, so that rounding never trades the other way.
+    let outside = !(terms.gap > F::new(0.0) && lowest_log + terms.gap >= F::new(0.0));
     if comptime!(form.pairs_only) {
         // Where nothing is charged all tokens trade at once.
         if terms.gap > F::new(0.0) {

@@ -26,13 +26,15 @@ pub(super) struct Pool<F: Float> {
     pub side: Array<u32>,
     /// Protocol fees that are taken at the end of the row.
     pub owed: Array<F>,
-    /// `ln(X / max q)` and the weight of the tokens that trade.
+    /// `ln(X / max q)`, the weight of the tokens that trade, and one.
     pub numbers: Array<F>,
     pub ramp: Ramp<F>,
 }
 
 pub(super) const RELATIVE: usize = 0;
 pub(super) const TOTAL_WEIGHT: usize = 1;
+/// A one that the compiler of a driver does not know.
+pub(super) const ONE: usize = 2;
 
 #[cube]
 pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
@@ -46,7 +48,7 @@ pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
         change: Array::<F>::new(assets),
         side: Array::<u32>::new(assets),
         owed: Array::<F>::new(assets),
-        numbers: Array::<F>::new(2usize),
+        numbers: Array::<F>::new(3usize),
         ramp: ramp::<F>(assets),
     }
 }
@@ -54,11 +56,19 @@ pub(super) fn pool<F: Float>(#[comptime] assets: usize) -> Pool<F> {
 /// Adds to a reserve, what is rounded away to its low part.
 #[cube]
 pub(super) fn add<F: Float>(pool: &mut Pool<F>, asset: usize, change: F) {
-    let change = change + pool.low[asset];
-    let before = pool.reserves[asset];
+    add_to_sum::<F>(&mut pool.reserves, &mut pool.low, asset, change, pool.numbers[ONE]);
+}
+
+/// Adds to a sum of two numbers, of which the second is what the first has lost to rounding; `one` is a one that the compiler of
+/// a driver does not know.
+#[cube]
+pub(super) fn add_to_sum<F: Float>(high: &mut Array<F>, low: &mut Array<F>, at: usize, change: F, one: F) {
+    let change = change + low[at];
+    let before = high[at];
     let sum = before + change;
-    pool.reserves[asset] = sum;
-    pool.low[asset] = change - (sum - before);
+    high[at] = sum;
+    // Drivers may take `(a + b) - a` for `b`, and Mesa does; of `(a + b) * one - a` they know nothing.
+    low[at] = change - (sum * one - before);
 }
 
 /// What is left of a change of a reserve once the protocol has its fee, which it may take only at the end of the row.

@@ -14,6 +14,8 @@ pub(super) struct Terms<F: Float> {
     pub protocol_share: F,
     pub fee: F,
     pub gamma: F,
+    /// `1 / gamma - 1`, which a difference from one would round to that of one.
+    pub fee_on_top: F,
     pub gap: F,
 }
 
@@ -39,6 +41,7 @@ pub(super) fn terms_at<F: Float>(call: &Call<F>, entry: usize, visit: u32, row: 
         protocol_share: call.costs[3],
         fee,
         gamma: F::new(1.0) - fee,
+        fee_on_top: fee / (F::new(1.0) - fee),
         gap: F::new(0.0) - log_ratio::<F>(F::new(1.0), F::new(0.0) - fee),
     }
 }

@@ -30,12 +30,14 @@ pub(super) fn pays<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime] a
     let mut moved = F::new(0.0);
     #[unroll]
     for i in 0..assets {
-        let by = pool.numbers[RELATIVE] - pool.logs[i];
         let mut change = F::new(0.0);
         if pool.side[i] == LEAVES {
-            change = pool.reserves[i] * exponential_less_one::<F>(by);
+            change = pool.reserves[i] * exponential_less_one::<F>(pool.numbers[RELATIVE] - pool.logs[i]);
         } else if pool.side[i] == ENTERS {
-            change = pool.reserves[i] / terms.gamma * exponential_less_one::<F>(by - terms.gap);
+            // The log and the gap nearly cancel: together first, nothing is lost.
+            let by = pool.numbers[RELATIVE] - (pool.logs[i] + terms.gap);
+            let net = pool.reserves[i] * exponential_less_one::<F>(by);
+            change = net + net * terms.fee_on_top;
         }
         pool.change[i] = change;
         let paid = change * pool.prices[i];

@@ -2,9 +2,9 @@
 
 use cubecl::prelude::*;
 
-use super::adjoint::{Cotangents, to_protocol};
+use super::adjoint::{Cotangents, raise, to_protocol};
 use super::call::Call;
-use super::pool::{Pool, add, less_protocol_fee};
+use super::pool::{ONE, Pool, add, less_protocol_fee};
 use super::trade::exponential_less_one;
 use super::visit::Visit;
 use crate::growth::cube_log_ratio as log_ratio;
@@ -106,16 +106,18 @@ pub(super) fn swap_backward<F: Float>(
 ) {
     let form = comptime!(call.form);
     let swap = swap_of::<F>(call, pool, visit.terms.gamma, number);
-    let left = (F::new(0.0) - swap.exponent * swap.log).exp();
+    // What is left of the token taken out, less one.
+    let taken = exponential_less_one::<F>(F::new(0.0) - swap.exponent * swap.log);
     let mut along = F::new(0.0);
     let mut to_fee = F::new(0.0);
     #[unroll]
     for i in 0..comptime!(form.assets) {
         if swap.token_out == comptime!(i as u32) {
-            along = cotangents.reserves[i] * swap.held_out * left;
+            along = cotangents.worth[i] * pool.prices[i] * (swap.held_out + swap.held_out * taken);
         }
         if swap.token_in == comptime!(i as u32) {
-            to_fee = F::new(0.0) - to_protocol::<F>(cotangents, i, form) * swap.amount * visit.terms.protocol_share;
+            let to_protocol = to_protocol::<F>(cotangents, i, form) * pool.prices[i];
+            to_fee = F::new(0.0) - to_protocol * swap.amount * visit.terms.protocol_share;
         }
     }
     let grown = swap.held_in + swap.net;
@@ -126,10 +128,11 @@ pub(super) fn swap_backward<F: Float>(
         if swap.token_in == comptime!(i as u32) {
             let through = along * swap.exponent * (swap.net / swap.held_in / grown);
             cotangents.weights[i] = cotangents.weights[i] - to_weight;
-            cotangents.reserves[i] = cotangents.reserves[i] + through;
+            raise::<F>(cotangents, i, through / pool.prices[i], pool.numbers[ONE]);
         } else if swap.token_out == comptime!(i as u32) {
             cotangents.weights[i] = cotangents.weights[i] + to_weight * swap.exponent;
-            cotangents.reserves[i] = cotangents.reserves[i] * left;
+            let change = cotangents.worth[i] * taken;
+            raise::<F>(cotangents, i, change, pool.numbers[ONE]);
         }
     }
 }

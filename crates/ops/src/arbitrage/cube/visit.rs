@@ -2,10 +2,10 @@
 
 use cubecl::prelude::*;
 
-use super::adjoint::Cotangents;
+use super::adjoint::{Cotangents, raise};
 use super::call::Call;
 use super::path::{Place, place, place_before};
-use super::pool::{Pool, add};
+use super::pool::{ONE, Pool, add};
 use super::terms::{Terms, terms_at};
 
 /// One visit of one window.
@@ -27,12 +27,44 @@ fn row<F: Float>(call: &Call<F>, entry: usize, index: u32) -> u32 {
 
 /// Takes up the prices of a visit.
 #[cube]
-pub(super) fn meet<F: Float>(call: &Call<F>, pool: &mut Pool<F>, entry: usize, index: u32) -> Visit<F> {
+pub(super) fn quote<F: Float>(call: &Call<F>, pool: &mut Pool<F>, entry: usize, index: u32) {
     let assets = comptime!(call.form.assets);
     let row = row::<F>(call, entry, index);
     #[unroll]
     for i in 0..assets {
         pool.prices[i] = call.prices[row as usize * assets + i];
+    }
+}
+
+/// On the way back, takes up the prices of a visit, at which reserves are worth something else than at the visit after it.
+#[cube]
+pub(super) fn quote_backward<F: Float>(
+    call: &Call<F>,
+    pool: &mut Pool<F>,
+    cotangents: &mut Cotangents<F>,
+    entry: usize,
+    index: u32,
+) {
+    let assets = comptime!(call.form.assets);
+    quote::<F>(call, pool, entry, index);
+    if index + 1 < call.sizes.visits {
+        let after = row::<F>(call, entry, index + 1) as usize * assets;
+        #[unroll]
+        for i in 0..assets {
+            let price = pool.prices[i];
+            let change = cotangents.worth[i] * ((call.prices[after + i] - price) / price);
+            raise::<F>(cotangents, i, change, pool.numbers[ONE]);
+        }
+    }
+}
+
+/// Meets the prices and costs of a visit.
+#[cube]
+pub(super) fn meet<F: Float>(call: &Call<F>, pool: &mut Pool<F>, entry: usize, index: u32) -> Visit<F> {
+    let row = row::<F>(call, entry, index);
+    quote::<F>(call, pool, entry, index);
+    #[unroll]
+    for i in 0..comptime!(call.form.assets) {
         if comptime!(call.form.defers_protocol) {
             pool.owed[i] = F::new(0.0);
         }
@@ -81,12 +113,19 @@ pub(super) fn issue<F: Float>(call: &Call<F>, pool: &mut Pool<F>, entry: usize, 
 
 /// Adjoint of [`issue`].
 #[cube]
-pub(super) fn issue_backward<F: Float>(call: &Call<F>, cotangents: &mut Cotangents<F>, entry: usize, index: u32) {
+pub(super) fn issue_backward<F: Float>(
+    call: &Call<F>,
+    pool: &mut Pool<F>,
+    cotangents: &mut Cotangents<F>,
+    entry: usize,
+    index: u32,
+) {
     if comptime!(call.series.lp_supply.is_some()) {
         let growth = growth::<F>(call, entry, index);
         #[unroll]
         for i in 0..comptime!(call.form.assets) {
-            cotangents.reserves[i] = cotangents.reserves[i] + cotangents.reserves[i] * growth;
+            let change = cotangents.worth[i] * growth;
+            raise::<F>(cotangents, i, change, pool.numbers[ONE]);
         }
     }
 }
