@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use common::{
-    Numbers, assert_gradient, assert_same, devices, distance, growth_plan, on_threads, tensor, value_and_gradient,
-    values,
+    Numbers, assert_gradient, assert_same, devices, distance, growth_plan, on_threads, steps_plan, tensor,
+    value_and_gradient, values,
 };
 use gradpool_ops::{
     GrowthPlan, Interpolation, PathLayout, PlanError, Segment, Span, StepsPlan, growth, growth_steps, interpolate,
@@ -34,7 +34,7 @@ impl Case {
             shape,
             positions: numbers.weights(shape[0] * shape[1], assets),
             closed: Arc::new(growth_plan(&layout, windows, assets, &prices, &samples)),
-            steps: Arc::new(StepsPlan::new(layout, windows, assets, prices).unwrap()),
+            steps: steps_plan(layout, windows, assets, &prices),
             samples,
         }
     }
@@ -97,7 +97,7 @@ fn steps_of(
     let prices = (0..windows).flat_map(|_| numbers.log_prices(layout.visited(), assets)).collect();
     let shape = [sets * windows, layout.positions(), assets];
     let positions = numbers.weights(shape[0] * shape[1], assets);
-    (Arc::new(StepsPlan::new(layout, windows, assets, prices).unwrap()), positions, shape)
+    (steps_plan(layout, windows, assets, &prices), positions, shape)
 }
 
 proptest! {
@@ -276,8 +276,11 @@ fn plans_that_contradict_themselves_are_refused() {
     assert_eq!(new(ramp(0, 0), 2), "steps must be at least 1");
     assert_eq!(new(Segment { sample: false, ..ramp(0, 5) }, 2), PlanError::NoSample.to_string());
     let layout = PathLayout { ramp_rows: 4, block_rows: 3, ..linear(3, 3, 1, false, 5) };
-    assert!(matches!(StepsPlan::new(layout, 1, 2, vec![]), Err(PlanError::Ramp { .. })));
-    assert!(matches!(StepsPlan::new(linear(3, 3, 1, false, 5), 1, 2, vec![]), Err(PlanError::Length { .. })));
+    assert!(matches!(StepsPlan::new(layout, [0], 2, [].into()), Err(PlanError::Ramp { .. })));
+    assert!(matches!(
+        StepsPlan::new(linear(3, 3, 1, false, 5), [0], 2, [0.0; 6].into()),
+        Err(PlanError::Length { .. })
+    ));
 }
 
 #[test]

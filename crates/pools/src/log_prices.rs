@@ -1,5 +1,7 @@
 //! Logarithms of prices and the two sums over them that the closed form of a block's growth needs (spec 12.1).
 
+use std::sync::{Arc, OnceLock};
+
 use gradpool_market::PriceTable;
 
 /// Below this many steps a plain sum is as fast as the prefix sums, and exact to the last bit or two.
@@ -18,6 +20,8 @@ pub struct LogPrices {
     /// Sum of `log - log at the day's first row` over this row and those `stride`, `2 stride`, ... before it in its day.
     sums: Vec<f64>,
     blocks: Blocks,
+    /// Change over one stride; made when first needed.
+    changes: OnceLock<Arc<[f64]>>,
 }
 
 /// The sums of whole blocks, which windows that start on a block ask for again and again.
@@ -44,7 +48,7 @@ impl LogPrices {
                 sums[here] = before + logs[here] - logs[day_start * assets + asset];
             }
         }
-        Self { assets, stride, rows_per_day, logs, sums, blocks: Blocks::default() }
+        Self { assets, stride, rows_per_day, logs, sums, blocks: Blocks::default(), changes: OnceLock::new() }
     }
 
     /// The same with the sums of the blocks of `block_rows` rows at hand, if a block is a number of strides.
@@ -67,9 +71,14 @@ impl LogPrices {
         self.stride
     }
 
-    /// Log prices of one row.
-    pub fn row(&self, row: usize) -> &[f64] {
-        &self.logs[row * self.assets..][..self.assets]
+    /// `l_{row + stride} - l_row` for every row that has another one a stride later, `[rows - stride, assets]`. Kept for the
+    /// table's own stride.
+    pub fn changes(&self, stride: usize) -> Arc<[f64]> {
+        let changes = || {
+            let later = self.logs.iter().skip(stride * self.assets);
+            later.zip(&self.logs).map(|(later, now)| later - now).collect()
+        };
+        if stride == self.stride { Arc::clone(self.changes.get_or_init(changes)) } else { changes() }
     }
 
     /// Over `steps` strides from `row` on, per asset: `S0 = l_m - l_0` and `S1 = sum_{t<m} t (l_{t+1} - l_t)`, pushed to
@@ -168,7 +177,7 @@ mod tests {
             let (mut first, mut second) = (Vec::new(), Vec::new());
             logs.push_sums(start, steps, &mut first, &mut second);
             for asset in 0..2 {
-                let at = |t: usize| logs.row(start + t * stride)[asset];
+                let at = |t: usize| logs.at(start + t * stride, asset);
                 let s0 = at(steps) - at(0);
                 let s1: f64 = (0..steps).map(|t| t as f64 * (at(t + 1) - at(t))).sum();
                 prop_assert!((first[asset] - s0).abs() < 1e-14);

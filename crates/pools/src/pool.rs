@@ -310,13 +310,8 @@ impl Pool {
     fn step_by_step(history: &PricedHistory, path: Path<'_>) -> Result<Tensor<2>, PoolError> {
         let Path { positions, layout, windows } = path;
         let assets = positions.dims()[2];
-        let mut log_prices = Vec::with_capacity(windows.starts.len() * layout.visited() * assets);
-        for start in &windows.starts {
-            for visit in 0..layout.visited() {
-                log_prices.extend_from_slice(history.logs().row(start + visit * layout.stride));
-            }
-        }
-        let plan = StepsPlan::new(layout, windows.starts.len(), assets, log_prices)
+        let changes = history.logs().changes(layout.stride);
+        let plan = StepsPlan::new(layout, windows.starts.clone(), assets, changes)
             .map_err(|error| PoolError::Plan(error.to_string()))?;
         Ok(growth_steps(positions.clone(), &Arc::new(plan)))
     }

@@ -167,6 +167,113 @@ pub(crate) fn summed<const D: usize>(
     sum
 }
 
+/// Numbers that one thread adds up: sums of sums lose no more digits than one of this many numbers, for each level.
+const ADDED: u32 = 64;
+
+/// Rows of numbers, and the blocks in each.
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+struct Blocks {
+    rows: u32,
+    count: u32,
+    blocks: u32,
+}
+
+/// Where the `step`-th number of a row is added.
+#[cube]
+fn place_of(index: u32, step: u32, sizes: &Blocks, #[comptime] reversed: bool) -> usize {
+    let mut place = step;
+    if reversed {
+        place = sizes.count - 1 - step;
+    }
+    (index / sizes.blocks) as usize * sizes.count as usize + place as usize
+}
+
+/// The sum of every block of [`ADDED`] numbers.
+#[cube(launch)]
+fn sum_blocks<F: Float>(
+    parts: &Tensor<F>,
+    totals: &mut Tensor<F>,
+    sizes: Blocks,
+    #[comptime] reversed: bool,
+    #[define(F)] _type: ElemType,
+) {
+    let index = ABSOLUTE_POS as u32;
+    if index >= sizes.rows * sizes.blocks {
+        terminate!();
+    }
+    let first = (index % sizes.blocks) * ADDED;
+    let mut total = F::new(0.0);
+    for step in first..min(first + ADDED, sizes.count) {
+        total += parts[place_of(index, step, &sizes, reversed)];
+    }
+    totals[index as usize] = total;
+}
+
+/// Sums from the beginning, given those of the blocks.
+#[cube(launch)]
+fn sum_rows<F: Float>(
+    parts: &Tensor<F>,
+    totals: &Tensor<F>,
+    sums: &mut Tensor<F>,
+    sizes: Blocks,
+    #[comptime] reversed: bool,
+    #[define(F)] _type: ElemType,
+) {
+    let index = ABSOLUTE_POS as u32;
+    if index >= sizes.rows * sizes.blocks {
+        terminate!();
+    }
+    let block = index % sizes.blocks;
+    let mut before = F::new(0.0);
+    if block > 0 {
+        before = totals[index as usize - 1];
+    }
+    let first = block * ADDED;
+    let mut total = F::new(0.0);
+    for step in first..min(first + ADDED, sizes.count) {
+        let place = place_of(index, step, &sizes, reversed);
+        total += parts[place];
+        sums[place] = before + total;
+    }
+}
+
+/// Sums `[rows, count]` from the beginning of every row up to each number, the number itself included; from its end if
+/// `reversed`. In blocks, whose sums are added in blocks, so that half a million small numbers keep their digits in single
+/// precision.
+pub(crate) fn cumulated(parts: CubeTensor, [rows, count]: [usize; 2], reversed: bool) -> CubeTensor {
+    let blocks = count.div_ceil(ADDED as usize);
+    let sizes = || BlocksLaunch::new(rows as u32, count as u32, blocks as u32);
+    let (client, dtype) = (parts.client.clone(), element(&parts));
+    let (groups, group) = launch_of(rows * blocks);
+    let mut totals = empty(&parts, [rows, blocks]);
+    if blocks > 1 {
+        sum_blocks::launch(
+            &client,
+            groups.clone(),
+            group,
+            parts.clone().into_tensor_arg(),
+            totals.clone().into_tensor_arg(),
+            sizes(),
+            reversed,
+            dtype,
+        );
+        totals = cumulated(totals, [rows, blocks], false);
+    }
+    let sums = empty(&parts, [rows, count]);
+    sum_rows::launch(
+        &client,
+        groups,
+        group,
+        parts.into_tensor_arg(),
+        totals.into_tensor_arg(),
+        sums.clone().into_tensor_arg(),
+        sizes(),
+        reversed,
+        dtype,
+    );
+    sums
+}
+
 impl FusedBackend for Cube {
     type Kept = Vec<CubeTensor>;
 

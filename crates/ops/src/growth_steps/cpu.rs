@@ -8,13 +8,6 @@ use crate::interpolation::{Accumulator, Walk};
 /// Elementary steps of one row of one asset, for the decision about threads.
 const WORK: usize = 10;
 
-impl StepsPlan {
-    fn prices(&self, window: usize) -> &[f64] {
-        let length = self.layout.visited() * self.assets;
-        &self.log_prices[window * length..(window + 1) * length]
-    }
-}
-
 pub(super) fn forward<F: Real>(plan: &StepsPlan, positions: View<'_, F>, output: &mut [F]) {
     let (batch, assets) = (positions.shape[0], plan.assets);
     let length = positions.values.len() / batch;
@@ -22,17 +15,17 @@ pub(super) fn forward<F: Real>(plan: &StepsPlan, positions: View<'_, F>, output:
     let tasks = pieces(Some(output), batch).into_iter().flatten().enumerate().collect();
     run(tasks, work, |(index, output): (usize, &mut [F])| {
         let positions = &positions.values[index * length..(index + 1) * length];
-        let prices = plan.prices(index % plan.windows);
+        let window = index % plan.windows();
         let mut walk = Walk::new(&plan.layout, positions, assets);
         let (mut weights, mut next) = (vec![0.0; assets], vec![0.0; assets]);
         walk.weights(plan.layout.place(0), &mut weights);
         let mut total = 0.0;
         for (visit, output) in output.iter_mut().enumerate().skip(1) {
             walk.weights(plan.layout.place(visit), &mut next);
-            let (before, now) = prices[(visit - 1) * assets..(visit + 1) * assets].split_at(assets);
+            let moved = plan.log_changes_of(window, visit - 1);
             for asset in 0..assets {
                 let change = next[asset] - weights[asset];
-                total += weights[asset] * (now[asset] - before[asset]);
+                total += weights[asset] * moved[asset];
                 if change != 0.0 {
                     total -= next[asset] * log_ratio(weights[asset], change);
                 }
@@ -51,7 +44,7 @@ pub(super) fn backward<F: Real>(plan: &StepsPlan, positions: View<'_, F>, cotang
     run(tasks, work, |(index, gradient): (usize, &mut [F])| {
         let positions = &positions.values[index * length..(index + 1) * length];
         let cotangent = &cotangent.values[index * visited..(index + 1) * visited];
-        let prices = plan.prices(index % plan.windows);
+        let window = index % plan.windows();
         let mut walk = Walk::new(&plan.layout, positions, assets);
         let mut accumulator = Accumulator::new(&plan.layout, positions, gradient, assets);
         let (mut next, mut weights) = (vec![0.0; assets], vec![0.0; assets]);
@@ -64,10 +57,10 @@ pub(super) fn backward<F: Real>(plan: &StepsPlan, positions: View<'_, F>, cotang
             let earlier_place = plan.layout.place(visit);
             walk.weights(earlier_place, &mut weights);
             later += cotangent[visit + 1].wide();
-            let (now, after) = prices[visit * assets..(visit + 2) * assets].split_at(assets);
+            let moved = plan.log_changes_of(window, visit);
             for asset in 0..assets {
                 let change = next[asset] - weights[asset];
-                let mut kept = after[asset] - now[asset] + 1.0;
+                let mut kept = moved[asset] + 1.0;
                 let mut reached = 1.0;
                 if change != 0.0 {
                     kept += change / weights[asset];

@@ -12,34 +12,47 @@
 //! to positions as in [`interpolation`](crate::interpolation).
 
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 pub mod reference;
 
-use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, is_fused};
 use crate::growth::{PlanError, length, positive};
 use crate::interpolation::PathLayout;
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
-/// `W` windows with the same layout and their own prices.
+/// Windows of one price table with the same layout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepsPlan {
     layout: PathLayout,
-    windows: usize,
+    starts: Arc<[usize]>,
     assets: usize,
-    log_prices: Vec<f64>,
+    log_changes: Arc<[f64]>,
 }
 
 impl StepsPlan {
-    /// A plan from the natural logarithms of the prices at the visited rows, `[windows, visited, assets]`.
+    /// A plan of windows that begin at the rows `starts` of a price table. `log_changes` is `ln(p_{row + stride} / p_row)`,
+    /// `[rows, assets]` row-major, for every row of the table that has another one a stride later; it is shared by all plans.
     ///
     /// # Errors
-    /// [`PlanError`] when a size is zero, the ramp is longer than the block, or the table has the wrong length.
-    pub fn new(layout: PathLayout, windows: usize, assets: usize, log_prices: Vec<f64>) -> Result<Self, PlanError> {
+    /// [`PlanError`] when a size is zero, the ramp is longer than the block, or the changes end before a window does.
+    pub fn new(
+        layout: PathLayout,
+        starts: impl Into<Arc<[usize]>>,
+        assets: usize,
+        log_changes: Arc<[f64]>,
+    ) -> Result<Self, PlanError> {
         layout.validate()?;
-        positive(&[("windows", windows), ("assets", assets)])?;
-        let expected = windows * layout.visited() * assets;
-        length("log_prices", "windows x visited rows x assets", expected, log_prices.len())?;
-        Ok(Self { layout, windows, assets, log_prices })
+        let starts = starts.into();
+        positive(&[("windows", starts.len()), ("assets", assets)])?;
+        let rows = match layout.visited() - 1 {
+            0 => 0,
+            steps => starts.iter().max().map_or(0, |start| start + (steps - 1) * layout.stride + 1),
+        };
+        let found = log_changes.len() / assets;
+        length("log_changes", "at least the rows of every window", rows.max(found), found)?;
+        Ok(Self { layout, starts, assets, log_changes })
     }
 
     /// How the windows' blocks lie.
@@ -49,15 +62,21 @@ impl StepsPlan {
 
     /// Number of windows.
     pub fn windows(&self) -> usize {
-        self.windows
+        self.starts.len()
+    }
+
+    /// Change of the logarithms of the prices of a window from a visit to the next one.
+    fn log_changes_of(&self, window: usize, visit: usize) -> &[f64] {
+        let first = (self.starts[window] + visit * self.layout.stride) * self.assets;
+        &self.log_changes[first..first + self.assets]
     }
 
     fn check(&self, positions: &[usize]) {
         self.layout.check(positions);
         assert!(
-            positions[0].is_multiple_of(self.windows) && positions[2] == self.assets,
+            positions[0].is_multiple_of(self.windows()) && positions[2] == self.assets,
             "growth_steps: positions must be [sets * {}, K + 1, {}], got {positions:?}",
-            self.windows,
+            self.windows(),
             self.assets
         );
     }
@@ -75,8 +94,9 @@ impl StepsPlan {
 /// # Panics
 /// When the positions do not fit the plan.
 pub fn growth_steps(positions: Tensor<3>, plan: &Arc<StepsPlan>) -> Tensor<2> {
-    if has_fused_kernels(&positions.device()) {
-        apply(GrowthSteps(plan.clone()), [positions.into_dispatch()])
+    let fused = GrowthSteps(plan.clone());
+    if is_fused(&fused, &positions.device()) {
+        apply(fused, [positions.into_dispatch()])
     } else {
         reference::growth_steps(positions, plan)
     }
@@ -100,5 +120,10 @@ impl Primitive<1> for GrowthSteps {
             let [positions] = pass.inputs;
             cpu::backward(&self.0, positions, pass.cotangent, gradient);
         }
+    }
+
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn crate::backend::Kernels<1>> {
+        Some(self)
     }
 }

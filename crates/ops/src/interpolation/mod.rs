@@ -14,12 +14,14 @@
 //! (spec T3.3). [`Interpolation::ApproxOptimalExact`] divides by `Q`.
 
 mod cpu;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 pub mod reference;
 
 use cpu::Ramp;
 pub(crate) use cpu::{Accumulator, Walk};
 
-use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, is_fused};
 use crate::growth::{PlanError, positive};
 use burn::tensor::Tensor;
 
@@ -193,8 +195,9 @@ impl PathLayout {
 /// # Panics
 /// When the layout contradicts itself or needs more positions than there are.
 pub fn interpolate(positions: Tensor<3>, layout: &PathLayout) -> Tensor<3> {
-    if has_fused_kernels(&positions.device()) {
-        apply(WeightPath(*layout), [positions.into_dispatch()])
+    let fused = WeightPath(*layout);
+    if is_fused(&fused, &positions.device()) {
+        apply(fused, [positions.into_dispatch()])
     } else {
         reference::interpolate(positions, layout)
     }
@@ -253,5 +256,10 @@ impl Primitive<1> for WeightPath {
             let [positions] = pass.inputs;
             cpu::backward(&self.0, positions, pass.cotangent, gradient);
         }
+    }
+
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn crate::backend::Kernels<1>> {
+        Some(self)
     }
 }

@@ -2,8 +2,9 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gradpool_ops::{GrowthPlan, Interpolation, PathLayout, Segment, Span};
+use gradpool_ops::{GrowthPlan, Interpolation, PathLayout, Segment, Span, StepsPlan};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// The devices with fused kernels.
 #[allow(deprecated)]
@@ -202,6 +203,20 @@ pub fn growth_plan(
         }
     }
     GrowthPlan::new(segments, layout.ramp_rows as u32, windows, assets, s0, s1).unwrap()
+}
+
+/// The plan of growth row by row for windows that lie one after the other in a price table. `log_prices` is
+/// `[windows, visited, assets]`; what lies between visited rows is not a number.
+pub fn steps_plan(layout: PathLayout, windows: usize, assets: usize, log_prices: &[f64]) -> Arc<StepsPlan> {
+    let (visited, stride) = (layout.visited(), layout.stride);
+    let mut changes = vec![f64::NAN; windows * visited * stride * assets];
+    for (row, pair) in log_prices.windows(2 * assets).step_by(assets).enumerate() {
+        for asset in 0..assets {
+            changes[row * stride * assets + asset] = pair[assets + asset] - pair[asset];
+        }
+    }
+    let starts: Vec<usize> = (0..windows).map(|window| window * visited * stride).collect();
+    Arc::new(StepsPlan::new(layout, starts, assets, changes.into()).unwrap())
 }
 
 /// Sizes of a call that walks through windows of weights.

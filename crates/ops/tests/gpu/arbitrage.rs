@@ -1,31 +1,48 @@
-//! Reserves under arbitrage.
+//! Reserves under arbitrage, with every option.
 
 use std::sync::Arc;
 
+use gradpool_ops::arbitrage::RowInputs;
 use gradpool_ops::{ArbitragePlan, Costs, Interpolation, PathLayout, PricedWindows, arbitrage};
 
 use crate::common::Numbers;
 use crate::{assert_close, both};
 
-#[test]
-fn arbitrage_with_fees() {
-    let costs = |fee_rate| Costs { fee_rate, ..Costs::default() };
-    let all =
-        Costs { gas_cost: 0.2, arbitrage_fee: 1e-4, noise_trader_ratio: 0.5, protocol_fee_share: 0.25, ..costs(0.003) };
-    for (assets, costs, rests, fee_columns) in
-        [(3, all, false, 3), (2, costs(0.0005), true, 1), (4, costs(0.0), false, 1)]
-    {
-        let (sets, windows, block, stride) = (2, 2, 60, 1);
+const ROWS: usize = 310;
+const TABLE_ROWS: usize = 400;
+
+/// One comparison with the CPU.
+#[derive(Clone)]
+struct Case {
+    assets: usize,
+    costs: Costs,
+    /// Fees that hold for 100 rows each.
+    fee_columns: usize,
+    rests: bool,
+    stride: usize,
+    interpolation: Interpolation,
+    inputs: RowInputs,
+}
+
+impl Case {
+    fn of(assets: usize, costs: Costs) -> Self {
+        let (interpolation, inputs) = (Interpolation::Linear, RowInputs::default());
+        Self { assets, costs, fee_columns: 1, rests: false, stride: 1, interpolation, inputs }
+    }
+
+    fn check(&self) {
+        let Self { assets, costs, stride, .. } = *self;
+        let (sets, windows) = (2, 2);
         let layout = PathLayout {
-            block_rows: block,
+            block_rows: 60,
             ramp_rows: 45,
-            interpolation: Interpolation::Linear,
+            interpolation: self.interpolation,
             constant_first_block: true,
-            rows: 310,
+            rows: ROWS,
             stride,
         };
         let mut numbers = Numbers(23);
-        let prices: Vec<f64> = numbers.log_prices(400, assets).iter().map(|log| (log * 0.2).exp()).collect();
+        let prices: Vec<f64> = numbers.log_prices(TABLE_ROWS, assets).iter().map(|log| (log * 0.2).exp()).collect();
         let starts = [3, 50];
         let blocks = layout.positions();
         let positions = numbers.weights(sets * windows * blocks, assets);
@@ -36,16 +53,18 @@ fn arbitrage_with_fees() {
                 weights.iter().zip(prices).map(|(weight, price)| 1e3 * weight / price).collect::<Vec<_>>()
             })
             .collect();
-        let samples: Vec<usize> = (0..310).filter(|visit| visit % 50 == 49 || *visit == 309).collect();
+        let last = layout.visited() - 1;
+        let samples: Vec<usize> = (0..=last).filter(|visit| visit % 50 == 49 || *visit == last).collect();
         let windows_ = PricedWindows::new(layout, starts, assets, prices.into(), samples).unwrap();
-        let plan = ArbitragePlan::new(windows_, costs).unwrap().with_fee_rows(100);
-        let plan = Arc::new(if rests { plan.resting_with_weights() } else { plan });
+        let inputs = self.inputs.clone().check(TABLE_ROWS, assets).unwrap();
+        let plan = ArbitragePlan::new(windows_, costs).unwrap().with_fee_rows(100).with_inputs(inputs).unwrap();
+        let plan = Arc::new(if self.rests { plan.resting_with_weights() } else { plan });
         let entries = sets * windows;
-        let fees = vec![costs.fee_rate; entries * fee_columns];
+        let fees = vec![costs.fee_rate; entries * self.fee_columns];
         let inputs = [
             (positions, [entries, blocks, assets]),
             (initial, [1, entries, assets]),
-            (fees, [1, entries, fee_columns]),
+            (fees, [1, entries, self.fee_columns]),
         ];
         let mut found = both(&inputs, &|inputs| {
             let [initial, fees] = [1, 2].map(|index| inputs[index].clone().squeeze_dim::<2>(0));
@@ -56,5 +75,28 @@ fn arbitrage_with_fees() {
             found.iter_mut().for_each(|(_, gradients)| gradients.truncate(2));
         }
         assert_close(&found, 1e-5, 1e-3);
+    }
+}
+
+fn costs(fee_rate: f64) -> Costs {
+    Costs { fee_rate, ..Costs::default() }
+}
+
+/// Everybody takes part.
+fn all_costs() -> Costs {
+    Costs { gas_cost: 0.2, arbitrage_fee: 1e-4, noise_trader_ratio: 0.5, protocol_fee_share: 0.25, ..costs(0.003) }
+}
+
+#[test]
+fn constant_costs() {
+    Case { fee_columns: 3, ..Case::of(3, all_costs()) }.check();
+    Case { rests: true, ..Case::of(2, costs(0.0005)) }.check();
+    Case::of(4, costs(0.0)).check();
+}
+
+#[test]
+fn pairs() {
+    for costs in [all_costs(), costs(0.0)] {
+        Case { fee_columns: 3, ..Case::of(4, Costs { pairs_only: true, ..costs }) }.check();
     }
 }

@@ -2,12 +2,15 @@
 #![cfg(feature = "wgpu")]
 #![allow(clippy::unwrap_used)]
 
+mod alone;
 mod arbitrage;
 #[path = "../common/mod.rs"]
 mod common;
 mod growth;
+mod growth_steps;
 mod guardrails;
 mod independence;
+mod interpolation;
 mod recurrence;
 
 use burn::tensor::{DType, Device, DeviceKind, Tensor};
