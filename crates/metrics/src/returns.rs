@@ -34,8 +34,8 @@ pub(crate) fn sharpe(returns: Tensor<2>) -> Tensor<1> {
 
 /// Sharpe ratio of logarithmic returns with both guards of `daily_log_sharpe`, `[batch]`.
 pub(crate) fn guarded_log_sharpe(values: Tensor<2>) -> Tensor<1> {
-    let (returns, _) = differences(values.add_scalar(LOG_GUARD).log());
-    let (mean, deviation) = moments(returns);
+    // Not a difference of logarithms, which in single precision has fewer digits.
+    let (mean, deviation) = moments(simple(values.add_scalar(LOG_GUARD)).log1p());
     (mean / deviation.add_scalar(DEVIATION_GUARD)).squeeze_dim(1)
 }
 

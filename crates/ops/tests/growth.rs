@@ -94,7 +94,7 @@ fn steps_of(
     (layout, sets, windows, assets, seed): (PathLayout, usize, usize, usize, u64),
 ) -> (Arc<StepsPlan>, Vec<f64>, [usize; 3]) {
     let mut numbers = Numbers(seed);
-    let prices = (0..windows).flat_map(|_| numbers.log_prices(layout.visited(), assets)).collect();
+    let prices: Vec<f64> = (0..windows).flat_map(|_| numbers.log_prices(layout.visited(), assets)).collect();
     let shape = [sets * windows, layout.positions(), assets];
     let positions = numbers.weights(shape[0] * shape[1], assets);
     (steps_plan(layout, windows, assets, &prices), positions, shape)

@@ -23,6 +23,8 @@
 //! ```
 
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 pub mod reference;
 mod terms;
 
@@ -32,7 +34,7 @@ pub use terms::{DailySpreads, RebalancingTerms};
 
 use burn::tensor::Tensor;
 
-use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, is_fused};
 use crate::growth::PlanError;
 use crate::windows::PricedWindows;
 
@@ -74,8 +76,9 @@ impl RebalancingPlan {
 /// # Panics
 /// When the positions do not fit the plan.
 pub fn rebalancing(positions: Tensor<3>, plan: &Arc<RebalancingPlan>) -> Tensor<2> {
-    if has_fused_kernels(&positions.device()) {
-        apply(Rebalancing(plan.clone()), [positions.into_dispatch()])
+    let fused = Rebalancing(plan.clone());
+    if is_fused(&fused, &positions.device()) {
+        apply(fused, [positions.into_dispatch()])
     } else {
         reference::rebalancing(positions, plan)
     }
@@ -99,5 +102,10 @@ impl Primitive<1> for Rebalancing {
             let [positions] = pass.inputs;
             cpu::backward(&self.0, positions, pass.cotangent, gradient);
         }
+    }
+
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn crate::backend::Kernels<1>> {
+        Some(self)
     }
 }

@@ -4,11 +4,13 @@
 //! symmetric part, `dA = -(db x^T + x db^T) / 2`. A matrix that is not positive definite gives NaN.
 
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 pub mod reference;
 
 use burn::tensor::Tensor;
 
-use crate::backend::{Pass, Primitive, Real, View, apply, has_fused_kernels};
+use crate::backend::{Pass, Primitive, Real, View, apply, is_fused};
 
 /// Solves one system per batch entry and row.
 ///
@@ -28,7 +30,7 @@ pub fn solve(matrices: Tensor<3>, right: Tensor<3>) -> Tensor<3> {
         matrices.dims(),
         right.dims()
     );
-    if has_fused_kernels(&matrices.device()) {
+    if is_fused(&Solve, &matrices.device()) {
         apply(Solve, [matrices.into_dispatch(), right.into_dispatch()])
     } else {
         reference::solve(matrices, right)
@@ -50,5 +52,10 @@ impl Primitive<2> for Solve {
     fn backward<F: Real>(&self, pass: Pass<'_, F, 2>, [to_matrices, to_right]: [Option<&mut [F]>; 2]) {
         let [matrices, _] = pass.inputs;
         cpu::backward(matrices, pass.output, pass.cotangent, to_matrices, to_right);
+    }
+
+    #[cfg(feature = "cube")]
+    fn kernels(&self) -> Option<&dyn crate::backend::Kernels<2>> {
+        Some(self)
     }
 }

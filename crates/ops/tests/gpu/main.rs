@@ -11,7 +11,9 @@ mod growth_steps;
 mod guardrails;
 mod independence;
 mod interpolation;
+mod rebalancing;
 mod recurrence;
+mod solve;
 
 use burn::tensor::{DType, Device, DeviceKind, Tensor};
 use common::{distance, loss, tensor, values};
