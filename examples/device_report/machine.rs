@@ -8,8 +8,9 @@
 use std::error::Error;
 use std::thread;
 
-use gradpool::tensor::{DType, Device};
-use gradpool::trainer::memory::{BUDGET_ELSEWHERE, SHARE_OF_FREE_MEMORY, default_budget};
+use gradpool::ops::gpus::{Gpu, PAIRS_PER_ROUND};
+use gradpool::tensor::{DType, Device, Tensor};
+use gradpool::trainer::memory::Room;
 use serde_json::{Value, json};
 
 use super::timing::{Patience, median};
@@ -18,12 +19,9 @@ use super::timing::{Patience, median};
 pub struct Machine {
     /// Its own name.
     pub name: String,
-    /// Bytes that a batch may use.
-    pub budget: u64,
-    /// Bytes of the largest tensor, if there is a limit.
-    pub largest_tensor: Option<u64>,
-    /// Whether it is a GPU.
-    pub is_gpu: bool,
+    /// The memory that a batch may use.
+    pub room: Room,
+    gpu: Option<Gpu>,
 }
 
 /// What a device can do at most.
@@ -36,44 +34,35 @@ pub struct Rates {
 }
 
 impl Machine {
-    /// Looks at a device.
-    pub fn of(device: &Device) -> Self {
-        #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        if let Some(gpu) = gradpool::ops::gpus::described(device.clone()) {
-            let budget =
-                gpu.memory_bytes.map_or(BUDGET_ELSEWHERE, |bytes| (bytes as f64 * SHARE_OF_FREE_MEMORY) as u64);
-            let largest_tensor = Some(gpu.largest_tensor_bytes);
-            return Self { name: gpu.name, budget, largest_tensor, is_gpu: true };
-        }
-        let _ = (device, BUDGET_ELSEWHERE, SHARE_OF_FREE_MEMORY);
-        let name = format!("{}, {} threads", processor(), threads());
-        Self { name, budget: default_budget(), largest_tensor: None, is_gpu: false }
+    /// Looks at a device and what numbers of a type it has room for.
+    pub fn of(device: &Device, dtype: DType) -> Self {
+        let gpu = Gpu::of(device);
+        let name =
+            gpu.as_ref().map_or_else(|| format!("{}, {} threads", processor(), threads()), |gpu| gpu.name.clone());
+        Self { name, room: Room::of(device, dtype), gpu }
+    }
+
+    /// Whether it is a GPU.
+    pub fn is_gpu(&self) -> bool {
+        self.gpu.is_some()
     }
 
     /// Measures both rates with `bytes` of memory.
-    pub fn rates(
-        &self,
-        device: &Device,
-        dtype: DType,
-        bytes: usize,
-        patience: Patience,
-    ) -> Result<Rates, Box<dyn Error>> {
-        if self.is_gpu {
-            return gpu_rates(device, dtype, bytes, patience);
-        }
-        Ok(match dtype {
+    pub fn rates(&self, dtype: DType, bytes: usize, patience: Patience) -> Result<Rates, Box<dyn Error>> {
+        match (&self.gpu, dtype) {
+            (Some(gpu), _) => gpu_rates(gpu, dtype, bytes, patience),
             // Half of the sixteen registers of 16 bytes hold chains.
-            DType::F64 => cpu_rates::<f64, 16>(bytes, patience),
-            _ => cpu_rates::<f32, 32>(bytes, patience),
-        })
+            (None, DType::F64) => Ok(cpu_rates::<f64, 16>(bytes, patience)),
+            (None, _) => Ok(cpu_rates::<f32, 32>(bytes, patience)),
+        }
     }
 
     /// For the document.
     pub fn document(&self, rates: Rates) -> Value {
         json!({
             "name": self.name,
-            "memory_budget_bytes": self.budget,
-            "largest_tensor_bytes": self.largest_tensor,
+            "memory_budget_bytes": self.room.budget,
+            "largest_tensor_bytes": self.gpu.as_ref().map(|_| self.room.largest_tensor),
             "copy_bytes_per_second": rates.bytes,
             "operations_per_second": rates.operations,
         })
@@ -91,25 +80,22 @@ fn processor() -> String {
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
 }
 
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
-fn gpu_rates(device: &Device, dtype: DType, bytes: usize, patience: Patience) -> Result<Rates, Box<dyn Error>> {
-    use gradpool::ops::gpus::{PAIRS_PER_ROUND, multiply_and_add};
-    use gradpool::tensor::Tensor;
+fn gpu_rates(gpu: &Gpu, dtype: DType, bytes: usize, patience: Patience) -> Result<Rates, Box<dyn Error>> {
     const PASSES: usize = 8;
     let count = bytes / dtype.size();
-    let mut numbers = Tensor::<1>::zeros([count], (device, dtype));
+    let mut numbers = Tensor::<1>::zeros([count], (&gpu.device, dtype));
     let copying = median(patience, || {
         for _ in 0..PASSES {
             numbers = numbers.clone() + 1.0;
         }
-        Ok(device.sync()?)
+        Ok(gpu.device.sync()?)
     })?;
     // About as many threads as the largest GPUs hold at once.
     let (threads, mut rounds) = (1 << 18, 1);
     let computing = loop {
         let seconds = median(patience, || {
-            multiply_and_add(device, dtype, threads, rounds);
-            Ok(device.sync()?)
+            gpu.multiply_and_add(dtype, threads, rounds);
+            Ok(gpu.device.sync()?)
         })?
         .seconds;
         // Long enough for the launch not to count.
@@ -123,11 +109,6 @@ fn gpu_rates(device: &Device, dtype: DType, bytes: usize, patience: Patience) ->
         bytes: (2 * PASSES * count * dtype.size()) as f64 / copying.seconds,
         operations: operations / computing,
     })
-}
-
-#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
-fn gpu_rates(_: &Device, _: DType, _: usize, _: Patience) -> Result<Rates, Box<dyn Error>> {
-    Err("this program was built without GPUs".into())
 }
 
 /// A number type of the CPU.

@@ -102,7 +102,7 @@ impl Arguments {
     /// Bytes to measure the bandwidth with.
     fn copied_bytes(&self, machine: &Machine) -> usize {
         let wanted: u64 = if self.quick { 16 << 20 } else { 512 << 20 };
-        wanted.min(machine.largest_tensor.unwrap_or(u64::MAX) / 2).min(machine.budget / 4) as usize
+        wanted.min(machine.room.largest_tensor / 2).min(machine.room.budget / 4) as usize
     }
 
     fn json_to_stdout(&self) -> bool {
@@ -162,10 +162,10 @@ fn planned(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 /// Checks, measures and times a device. Whether it computes everything right.
 fn report(arguments: &Arguments, device: &Device, dtype: DType) -> Result<bool, Box<dyn Error>> {
-    let machine = Machine::of(device);
+    let machine = Machine::of(device, dtype);
     let version = env!("CARGO_PKG_VERSION");
     arguments.say(&[format!("gradpool {version} on {}, {}: {}", arguments.device.name(), dtype.name(), machine.name)]);
-    let rates = machine.rates(device, dtype, arguments.copied_bytes(&machine), arguments.patience())?;
+    let rates = machine.rates(dtype, arguments.copied_bytes(&machine), arguments.patience())?;
     let [copied, computed] = [rates.bytes, rates.operations].map(|rate| format!("{:.1}", rate * 1e-9));
     arguments.say(&[format!("copies {copied} GB/s, computes {computed} Gop/s at most"), String::new()]);
 
@@ -176,7 +176,7 @@ fn report(arguments: &Arguments, device: &Device, dtype: DType) -> Result<bool, 
         let prices = subject::prices(size)?;
         let subject = Subject::new(kind, size, &prices, WeightPath::Auto, (device, dtype))?;
         // The path that the device does not take.
-        let path = if machine.is_gpu { WeightPath::Scan } else { WeightPath::Vectorized };
+        let path = if machine.is_gpu() { WeightPath::Scan } else { WeightPath::Vectorized };
         let reference = Subject::new(kind, size, &prices, path, (&Device::flex(), DType::F64))?;
         let sets = if arguments.quick { 4 } else { 16 };
         let checks = [Metric::FinalValue, OBJECTIVE]
@@ -187,7 +187,7 @@ fn report(arguments: &Arguments, device: &Device, dtype: DType) -> Result<bool, 
         arguments.say(&checks.iter().map(Check::said).collect::<Vec<_>>());
         let right = checks.iter().all(Check::passes);
         let kernels = match kind {
-            Kind::Fees if !machine.is_gpu => Kernels::Cpu { trades: reference.trades_per_row()? },
+            Kind::Fees if !machine.is_gpu() => Kernels::Cpu { trades: reference.trades_per_row()? },
             _ => Kernels::Gpu,
         };
         let timed = if right { time(arguments, &machine, &subject, kernels)? } else { Timed::default() };
@@ -229,7 +229,7 @@ fn time(
 ) -> Result<Timed, Box<dyn Error>> {
     let mut timed = Timed::default();
     for &sets in &arguments.sets {
-        if let Some(obstacle) = subject.obstacle(sets, machine.budget, machine.largest_tensor) {
+        if let Some(obstacle) = subject.obstacle(sets, &machine.room) {
             timed.left_out.push(format!("{sets} sets and more: {obstacle}"));
             break;
         }

@@ -144,12 +144,6 @@ impl Shape {
         self.forward(true) + self.backward()
     }
 
-    /// Bytes of the largest tensor of a gradient.
-    pub fn largest_tensor(&self) -> f64 {
-        let of_rule = (self.outputs * self.assets) as f64;
-        self.bytes(self.sets as f64 * of_rule.max(self.kept()))
-    }
-
     /// Bytes that exist at once while a gradient is computed, about: tensors of rule outputs and samples as in the memory
     /// plan (crates/pools/src/memory.rs), and what the valuation keeps.
     pub fn resident(&self) -> f64 {
@@ -412,7 +406,6 @@ mod tests {
         let growth = 2.0 * 3.0 * 2.0 + 2.0 * 2.0 * 2.0 + 2.0 * (2.0 * 2.0) + 7.0 * 6.0;
         let metric = 17.0 * 6.0;
         assert_eq!(shape.value().bytes, 4.0 * (rule + guardrails + growth + metric));
-        assert_eq!(shape.largest_tensor(), 2.0 * 8.0 * 4.0);
     }
 
     #[test]

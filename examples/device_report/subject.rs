@@ -15,6 +15,7 @@ use gradpool::strategy::{
 use gradpool::tensor::{DType, Device};
 use gradpool::trainer::design::Design;
 use gradpool::trainer::initialisation::{Spread, initial_sets};
+use gradpool::trainer::memory::Room;
 use gradpool::trainer::{Experiment, Goal, MemoryPlan, Objective, ObjectiveMemory, ValueAndGradient};
 
 use super::model::{Kernels, Shape, Valuation};
@@ -183,16 +184,14 @@ impl Subject {
         (sets * self.size.days) as f64 / 365.0
     }
 
-    /// Why so many sets do not fit into so many bytes, if so.
-    pub fn obstacle(&self, sets: usize, budget: u64, largest_tensor: Option<u64>) -> Option<String> {
+    /// Why so many sets do not fit, if so.
+    pub fn obstacle(&self, sets: usize, room: &Room) -> Option<String> {
         let needs = ObjectiveMemory { comfortable: None, ..self.experiment.memory()? };
         let width = self.centre.leaves.values().map(Vec::len).sum();
-        let megabytes = |bytes: u64| bytes >> 20;
-        let planned = (needs.per_set + needs.per_path) * sets as u64;
-        if MemoryPlan::new(budget, sets, width, 1, &needs).map_or(0, |plan| plan.sets_at_once) < sets {
-            return Some(format!("needs {} MB, may use {} MB", megabytes(planned), megabytes(budget)));
+        match MemoryPlan::new(room, sets, width, 1, &needs) {
+            Ok(plan) if plan.sets_at_once == sets => None,
+            Ok(plan) => Some(format!("{} at once fit into {} MB", plan.sets_at_once, room.budget >> 20)),
+            Err(error) => Some(error.to_string()),
         }
-        let (tensor, most) = (self.shape(sets, Kernels::Gpu).largest_tensor() as u64, largest_tensor?);
-        (tensor > most).then(|| format!("needs a tensor of {} MB, may have {} MB", megabytes(tensor), megabytes(most)))
     }
 }

@@ -1,13 +1,12 @@
-//! The GPUs that this program can use.
+//! The GPUs that this program can use, and their memory.
+
+#[cfg(feature = "cube")]
+mod arithmetic;
 
 use burn::backend::DispatchDevice;
-use burn::backend::cubecl::dtype_to_elem_type;
-use burn::tensor::{DType, Device, DeviceFilter, DeviceType, Shape};
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
-use cubecl::ir::ElemType;
-use cubecl::prelude::*;
-
-use crate::backend::cube::launch_of;
+use burn::tensor::{DType, Device};
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+use burn::tensor::{DeviceFilter, DeviceType};
 
 /// A GPU, or a program that behaves like one.
 #[derive(Clone, Debug)]
@@ -22,6 +21,67 @@ pub struct Gpu {
     pub largest_tensor_bytes: u64,
 }
 
+/// Fused multiplications and additions of one round of [`Gpu::multiply_and_add`], per thread.
+pub const PAIRS_PER_ROUND: usize = 64;
+
+/// What this program has of a GPU's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GpuMemory {
+    /// Bytes of tensors.
+    pub in_use: u64,
+    /// Bytes that the driver gave, tensors included; the rest waits for other tensors.
+    pub reserved: u64,
+}
+
+#[allow(unreachable_patterns, unused_variables)] // Without the feature there is no GPU.
+impl Gpu {
+    /// The GPU behind a device, with or without autodiff; `None` for a CPU.
+    pub fn of(device: &Device) -> Option<Self> {
+        let device = device.clone().inner();
+        match device.as_dispatch() {
+            #[cfg(feature = "cube")]
+            DispatchDevice::Cube(cube) => {
+                let client = cube.client();
+                let properties = client.properties();
+                let (name, memory) = (properties.identity.name.clone(), &properties.memory);
+                let (memory_bytes, largest_tensor_bytes) = (memory.max_memory(), memory.max_page_size);
+                Some(Self { device, name, memory_bytes, largest_tensor_bytes })
+            }
+            _ => None,
+        }
+    }
+
+    /// What this program has of its memory, when all that was asked for so far has been started.
+    pub fn memory(&self) -> GpuMemory {
+        match self.device.as_dispatch() {
+            #[cfg(feature = "cube")]
+            DispatchDevice::Cube(cube) => {
+                let usage = cube.client().memory_report(cubecl::MemoryScope::Device).usage();
+                GpuMemory { in_use: usage.bytes_in_use, reserved: usage.bytes_reserved }
+            }
+            _ => GpuMemory::default(),
+        }
+    }
+
+    /// Starts threads that multiply and add numbers of a type and do nothing else: the most that a GPU can compute without
+    /// its matrix units. Returns before they end; [`Device::sync`] waits for them.
+    pub fn multiply_and_add(&self, dtype: DType, threads: usize, rounds: u32) {
+        #[cfg(feature = "cube")]
+        if let DispatchDevice::Cube(cube) = self.device.as_dispatch() {
+            arithmetic::launch(cube, dtype, threads, rounds);
+        }
+    }
+
+    /// Gives memory that no tensor uses back to the driver.
+    pub fn release_memory(&self) {
+        #[cfg(feature = "cube")]
+        if let DispatchDevice::Cube(cube) = self.device.as_dispatch() {
+            // Refused while a graph is recorded, which nothing here does.
+            let _ = cube.client().memory_cleanup();
+        }
+    }
+}
+
 /// The GPUs that wgpu finds.
 #[cfg(feature = "wgpu")]
 pub fn wgpu() -> Vec<Gpu> {
@@ -34,49 +94,7 @@ pub fn cuda() -> Vec<Gpu> {
     found(DeviceType::Cuda)
 }
 
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
 fn found(kind: impl Into<DeviceFilter>) -> Vec<Gpu> {
-    Device::enumerate(kind).into_iter().filter_map(described).collect()
-}
-
-/// A GPU by its device; `None` for a CPU.
-pub fn described(device: Device) -> Option<Gpu> {
-    let DispatchDevice::Cube(cube) = device.as_dispatch() else { return None };
-    let client = cube.client();
-    let properties = client.properties();
-    let (name, memory) = (properties.identity.name.clone(), &properties.memory);
-    let (memory_bytes, largest_tensor_bytes) = (memory.max_memory(), memory.max_page_size);
-    Some(Gpu { device, name, memory_bytes, largest_tensor_bytes })
-}
-
-/// Fused multiplications and additions of one round of [`multiply_and_add`], per thread: four chains of sixteen.
-pub const PAIRS_PER_ROUND: usize = 64;
-
-/// Starts threads that multiply and add and do nothing else: the most that a GPU can compute without its matrix units.
-/// Returns before they end; [`Device::sync`] waits for them. On a CPU nothing happens.
-pub fn multiply_and_add(device: &Device, dtype: DType, threads: usize, rounds: u32) {
-    let DispatchDevice::Cube(cube) = device.as_dispatch() else { return };
-    let client = cube.client();
-    let (groups, group) = launch_of(threads);
-    let ends = empty_device_contiguous_dtype(client.clone(), cube.clone(), Shape::from([threads]), dtype);
-    chains::launch(&client, groups, group, ends.into_tensor_arg(), rounds, dtype_to_elem_type(dtype));
-}
-
-#[cube(launch)]
-fn chains<F: Float>(ends: &mut Tensor<F>, rounds: u32, #[define(F)] _type: ElemType) {
-    if ABSOLUTE_POS >= ends.len() {
-        terminate!();
-    }
-    let mut a = F::cast_from(ABSOLUTE_POS);
-    let (mut b, mut c, mut d) = (a + F::new(1.0), a + F::new(2.0), a + F::new(3.0));
-    let (slope, shift) = (F::new(0.5), F::new(1.0));
-    for _ in 0..rounds {
-        #[unroll]
-        for _ in 0..16u32 {
-            a = fma(a, slope, shift);
-            b = fma(b, slope, shift);
-            c = fma(c, slope, shift);
-            d = fma(d, slope, shift);
-        }
-    }
-    ends[ABSOLUTE_POS] = a + b + c + d;
+    Device::enumerate(kind).iter().filter_map(Gpu::of).collect()
 }

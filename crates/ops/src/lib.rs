@@ -26,7 +26,6 @@ pub mod arbitrage;
 pub mod backend;
 pub mod curves;
 pub mod execution;
-#[cfg(feature = "cube")]
 pub mod gpus;
 pub mod growth;
 pub mod growth_steps;
