@@ -1,7 +1,7 @@
 //! What an objective reads, writes and computes, from shapes alone: the same numbers for what was measured and for the plan of
 //! a machine that nobody has measured.
 //!
-//! Counted from the kernels for GPUs (`crates/ops/src/*/cube.rs`) and, for momentum and the daily log Sharpe ratio, from the tensor
+//! Counted from the kernels for GPUs (`crates/ops/src/*/cube*`) and, for momentum and the daily log Sharpe ratio, from the tensor
 //! operations around them. The kernels of a CPU compute the same in other pieces; only that they leave a row on which nobody
 //! trades early makes so much difference that it is counted ([`Kernels`]).
 //!
@@ -49,9 +49,9 @@ const ROW_PASSES: [f64; 2] = [4.0, 10.0];
 /// Operations of those per number of outputs.
 const RULE_OPERATIONS: [f64; 2] = [25.0, 70.0];
 /// Numbers read and written from sampled values to the daily log Sharpe ratio, per sample.
-const METRIC_PASSES: [f64; 2] = [17.0, 40.0];
+const METRIC_PASSES: [f64; 2] = [20.0, 45.0];
 /// Operations of those.
-const METRIC_OPERATIONS: [f64; 2] = [LOGARITHM + 8.0, DIVISION + 20.0];
+const METRIC_OPERATIONS: [f64; 2] = [LOGARITHM + DIVISION + 8.0, 3.0 * DIVISION + 20.0];
 
 /// How a pool is valued.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -304,10 +304,11 @@ fn trade(assets: f64) -> f64 {
     let weights = 3.0 * assets;
     let quotients = (DIVISION + 1.0) * assets;
     let extremes = 4.0 * (assets - 1.0) + 2.0;
-    let logarithms = (log_ratio() + 3.0) * assets;
+    // One more decides whether anybody trades.
+    let logarithms = (log_ratio() + 3.0) * (assets + 1.0);
     let levels = (assets - 1.0) * (5.0 * assets + DIVISION);
     let search = (assets - 2.0).max(0.0) * 8.0 * assets;
-    let changes = (exponential_less_one() + DIVISION + 10.0) * assets;
+    let changes = (exponential_less_one() + 12.0) * assets;
     weights + quotients + extremes + logarithms + levels + search + changes
 }
 
@@ -326,11 +327,16 @@ fn visit(kernels: Kernels, assets: f64) -> f64 {
 
 /// Operations of a row on the way back, beyond walking it again.
 fn visit_back(kernels: Kernels, assets: f64) -> f64 {
-    let adjoint = assets * (2.0 * (EXPONENTIAL + DIVISION) + 40.0) + 2.0 * DIVISION;
     match kernels {
-        Kernels::Gpu => 2.0 * (trade(assets) + adjoint) + log_ratio() + 120.0,
-        Kernels::Cpu { trades } => trades * adjoint,
+        Kernels::Gpu => 2.0 * (trade(assets) + adjoint(assets)) + log_ratio() + 120.0,
+        // Its exponentials are those of the trade.
+        Kernels::Cpu { trades } => trades * (assets * (2.0 * DIVISION + 40.0) + EXPONENTIAL + 2.0 * DIVISION),
     }
+}
+
+/// Operations of the adjoint of a trade: cotangents over prices, two exponentials, the sums.
+fn adjoint(assets: f64) -> f64 {
+    assets * (4.0 * DIVISION + 2.0 * exponential_less_one() + 35.0) + DIVISION
 }
 
 /// Operations until a CPU knows that nobody trades: weights, quotients and their extremes.
@@ -363,7 +369,7 @@ fn visit_chain(assets: f64) -> f64 {
 
 /// Cycles of a row on the way back.
 fn visit_back_chain(assets: f64) -> f64 {
-    let adjoint = 2.0 * latency::DIVISION + latency::SIMPLE * (10.0 + 4.0 * assets);
+    let adjoint = 3.0 * latency::DIVISION + latency::SIMPLE * (12.0 + 4.0 * assets);
     // Trades and reserves noted are read; both trades are found again.
     2.0 * latency::LOAD + 15.0 * latency::SIMPLE + 2.0 * (trade_chain(assets) + adjoint)
 }
@@ -404,7 +410,7 @@ mod tests {
         let rule = 2.0 * 3.0 * (2.0 * 23.0 + 4.0);
         let guardrails = 2.0 * (2.0 * 2.0 * 2.0);
         let growth = 2.0 * 3.0 * 2.0 + 2.0 * 2.0 * 2.0 + 2.0 * (2.0 * 2.0) + 7.0 * 6.0;
-        let metric = 17.0 * 6.0;
+        let metric = 20.0 * 6.0;
         assert_eq!(shape.value().bytes, 4.0 * (rule + guardrails + growth + metric));
     }
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "cube")]
 mod arithmetic;
 
+#[cfg(feature = "cube")]
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device};
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
