@@ -1,8 +1,11 @@
 //! The GPUs that this program can use, and their memory.
 
 #[cfg(feature = "cube")]
+mod arithmetic;
+
+#[cfg(feature = "cube")]
 use burn::backend::DispatchDevice;
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 use burn::tensor::{DeviceFilter, DeviceType};
 
@@ -18,6 +21,9 @@ pub struct Gpu {
     /// Bytes of the largest single tensor.
     pub largest_tensor_bytes: u64,
 }
+
+/// Fused multiplications and additions of one round of [`Gpu::multiply_and_add`], per thread.
+pub const PAIRS_PER_ROUND: usize = 64;
 
 /// What this program has of a GPU's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +62,15 @@ impl Gpu {
                 GpuMemory { in_use: usage.bytes_in_use, reserved: usage.bytes_reserved }
             }
             _ => GpuMemory::default(),
+        }
+    }
+
+    /// Starts threads that multiply and add numbers of a type and do nothing else: the most that a GPU can compute without
+    /// its matrix units. Returns before they end; [`Device::sync`] waits for them.
+    pub fn multiply_and_add(&self, dtype: DType, threads: usize, rounds: u32) {
+        #[cfg(feature = "cube")]
+        if let DispatchDevice::Cube(cube) = self.device.as_dispatch() {
+            arithmetic::launch(cube, dtype, threads, rounds);
         }
     }
 
