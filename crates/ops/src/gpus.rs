@@ -34,7 +34,8 @@ pub struct GpuMemory {
     pub reserved: u64,
 }
 
-#[allow(unreachable_patterns, unused_variables)] // Without the feature there is no GPU.
+// Without the feature there is no GPU.
+#[allow(unreachable_patterns, unused_variables, clippy::match_single_binding, clippy::unused_self)]
 impl Gpu {
     /// The GPU behind a device, with or without autodiff; `None` for a CPU.
     pub fn of(device: &Device) -> Option<Self> {

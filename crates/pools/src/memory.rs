@@ -18,19 +18,22 @@ use crate::settings::{PoolKind, Valuation};
 struct Counts {
     /// Of coarse rows, for one estimator and its share of the signal. The mean-reversion channel takes 25 with gradients,
     /// momentum 11.
-    of_an_estimator: [usize; 2],
+    an_estimator: [usize; 2],
     /// Of coarse weights.
-    of_positions: [usize; 2],
+    positions: [usize; 2],
     /// Of sampled values, those of metrics included.
-    of_samples: [usize; 2],
-    /// Of reserves at samples, of values or of weights at every row, where a pool needs them.
-    of_rows: [usize; 2],
+    samples: [usize; 2],
+    /// Of values at every visited row, where they are computed one after another.
+    visits: [usize; 2],
+    /// Of reserves at samples or of weights at every row, where a pool needs them.
+    rows: [usize; 2],
 }
 
 const ON_THE_HOST: Counts =
-    Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [6, 10], of_rows: [4, 8] };
+    Counts { an_estimator: [8, 28], positions: [2, 3], samples: [6, 10], visits: [4, 8], rows: [4, 8] };
 
-const ON_A_GPU: Counts = Counts { of_an_estimator: [8, 28], of_positions: [2, 3], of_samples: [6, 8], of_rows: [6, 8] };
+const ON_A_GPU: Counts =
+    Counts { an_estimator: [8, 28], positions: [2, 3], samples: [4, 8], visits: [2, 4], rows: [6, 8] };
 
 /// Most rows that a GPU goes back through before it notes the gradients of both ends of their block.
 const ROWS_OF_A_PIECE: usize = 64;
@@ -88,8 +91,8 @@ impl Pool {
         let positions = (ramps + 1) * assets;
         let mut numbers = RunNumbers {
             per_window: 0,
-            per_set: estimates * of(counts.of_an_estimator),
-            per_path: positions * of(counts.of_positions) + samples * of(counts.of_samples),
+            per_set: estimates * of(counts.an_estimator),
+            per_path: positions * of(counts.positions) + samples * of(counts.samples),
             largest: LargestNumbers { per_window: 0, per_set: estimates, per_path: positions.max(samples) },
         };
         if gradient && on_host {
@@ -113,11 +116,11 @@ impl Pool {
             let sums = if on_host { 0 } else { segments * 2 };
             numbers.add_per_path(slopes + sums, slopes.max(segments));
         } else if self.holds_its_weights(history) {
-            numbers.add_per_path(all_visits * of(counts.of_rows), all_visits);
+            numbers.add_per_path(all_visits * of(counts.visits), all_visits);
             numbers.add_ends_of_pieces(on_host || !gradient, all_visits, ramps, assets);
         } else {
             numbers.add_per_window(samples * assets, samples * assets);
-            numbers.add_per_path(samples * assets * of(counts.of_rows), samples * assets);
+            numbers.add_per_path(samples * assets * of(counts.rows), samples * assets);
             let stretches = all_visits.div_ceil(CHECKPOINT_VISITS);
             if on_host {
                 numbers.add_per_path(stretches * assets, stretches * assets);
@@ -128,7 +131,7 @@ impl Pool {
             }
         }
         if weights_of_rows {
-            numbers.add_per_path(windows.rows * assets * of(counts.of_rows), windows.rows * assets);
+            numbers.add_per_path(windows.rows * assets * of(counts.rows), windows.rows * assets);
             numbers.add_ends_of_pieces(on_host || !gradient, windows.rows, ramps, assets);
         }
         if !on_host {
