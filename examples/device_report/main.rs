@@ -112,7 +112,9 @@ impl Arguments {
     /// Prints lines, unless stdout is the document's.
     fn say(&self, lines: &[String]) {
         if !self.json_to_stdout() {
-            lines.iter().for_each(|line| println!("{line}"));
+            for line in lines {
+                println!("{line}");
+            }
         }
     }
 
