@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn sums_in_blocks_are_sums() {
         for rows in [1, 64, 150] {
-            let steps: Vec<f64> = (0..rows * 2).map(|step| (step as f64).sin()).collect();
+            let steps: Vec<f64> = (0..rows * 2).map(|step| f64::from(step).sin()).collect();
             let steps = Tensor::<3>::from_data(TensorData::new(steps, [1, rows, 2]), (&Device::flex(), DType::F64));
             let apart = (cumulated(steps.clone()) - steps.cumsum(1)).abs().max().into_scalar::<f64>();
             assert!(apart < 1e-13, "{apart:e}");
