@@ -131,7 +131,7 @@ mod tests {
             let value = squareplus(tensor.clone());
             let found = value.clone().into_scalar::<f64>();
             let root = raw.hypot(2.0);
-            let expected = if raw < 0.0 { 2.0 / (root - raw) } else { (root + raw) / 2.0 };
+            let expected = if raw < 0.0 { 2.0 / (root - raw) } else { f64::midpoint(root, raw) };
             prop_assert!((found / expected - 1.0).abs() < 1e-15, "{found} {expected}");
             let slope = tensor.grad(&value.backward()).unwrap().into_scalar::<f64>();
             prop_assert!((slope * root / expected - 1.0).abs() < 2e-15, "{slope} {}", expected / root);
