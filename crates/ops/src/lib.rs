@@ -22,6 +22,19 @@
 //! On a CPU backend (see [`has_fused_kernels`]) a primitive runs its fused form, on a GPU its kernels
 //! where it has them; elsewhere the public function runs the reference form on the tensors' own device.
 
+// Kernels: lints that see what `#[cube]` makes of a function, which has to be written so.
+#![cfg_attr(
+    feature = "cube",
+    allow(
+        clippy::assign_op_pattern,
+        clippy::collapsible_if,
+        clippy::eq_op,
+        clippy::struct_excessive_bools,
+        clippy::trivially_copy_pass_by_ref,
+        clippy::used_underscore_binding
+    )
+)]
+
 pub mod arbitrage;
 pub mod backend;
 pub mod curves;

@@ -201,7 +201,7 @@ const ADDED: u32 = 64;
 struct Blocks {
     rows: u32,
     count: u32,
-    blocks: u32,
+    per_row: u32,
 }
 
 /// Where the `step`-th number of a row is added.
@@ -211,7 +211,7 @@ fn place_of(index: u32, step: u32, sizes: &Blocks, #[comptime] reversed: bool) -
     if reversed {
         place = sizes.count - 1 - step;
     }
-    (index / sizes.blocks) as usize * sizes.count as usize + place as usize
+    (index / sizes.per_row) as usize * sizes.count as usize + place as usize
 }
 
 /// The sum of every block of [`ADDED`] numbers.
@@ -224,10 +224,10 @@ fn sum_blocks<F: Float>(
     #[define(F)] _type: ElemType,
 ) {
     let index = ABSOLUTE_POS as u32;
-    if index >= sizes.rows * sizes.blocks {
+    if index >= sizes.rows * sizes.per_row {
         terminate!();
     }
-    let first = (index % sizes.blocks) * ADDED;
+    let first = (index % sizes.per_row) * ADDED;
     let mut total = F::new(0.0);
     for step in first..min(first + ADDED, sizes.count) {
         total += parts[place_of(index, step, &sizes, reversed)];
@@ -246,10 +246,10 @@ fn sum_rows<F: Float>(
     #[define(F)] _type: ElemType,
 ) {
     let index = ABSOLUTE_POS as u32;
-    if index >= sizes.rows * sizes.blocks {
+    if index >= sizes.rows * sizes.per_row {
         terminate!();
     }
-    let block = index % sizes.blocks;
+    let block = index % sizes.per_row;
     let mut before = F::new(0.0);
     if block > 0 {
         before = totals[index as usize - 1];

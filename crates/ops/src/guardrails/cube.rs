@@ -733,9 +733,8 @@ impl<const N: usize> Kernels<N> for Guardrails {
         });
         let to_retention = self.has_retention.then(|| summed(to_retention, [sets, windows, assets], [sets, assets]));
         let to_bounds = self.has_bounds.then(|| summed(to_bounds, [sets, windows, 2 * assets], [sets, 2, assets]));
-        let mut found = [to_outputs, Some(to_initial)]
-            .into_iter()
-            .chain([to_retention, to_bounds].into_iter().filter(Option::is_some));
+        let inputs = [to_retention, to_bounds].into_iter().flatten();
+        let mut found = [to_outputs, Some(to_initial)].into_iter().chain(inputs.map(Some));
         wanted.map(|wanted| found.next().flatten().filter(|_| wanted))
     }
 }

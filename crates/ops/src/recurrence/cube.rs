@@ -247,21 +247,14 @@ fn rows_backward<F: Float>(
     }
 }
 
-impl Recurrence {
+impl Grid {
     /// The states `[sets, blocks, assets]` that enter each block.
-    fn entering(
-        &self,
-        grid: Grid,
-        input: &CubeTensor,
-        decay: &CubeTensor,
-        initial: &CubeTensor,
-        reversed: bool,
-    ) -> CubeTensor {
-        let carry = empty(decay, [grid.sets, grid.blocks, grid.assets]);
+    fn entering(self, input: &CubeTensor, decay: &CubeTensor, initial: &CubeTensor, reversed: bool) -> CubeTensor {
+        let carry = empty(decay, [self.sets, self.blocks, self.assets]);
         let (client, dtype) = (decay.client.clone(), element(decay));
-        if grid.blocks > 1 {
-            let of_input = Grid { inputs: input.shape()[0], ..grid };
-            let (groups, group) = launch_of(grid.per_block());
+        if self.blocks > 1 {
+            let of_input = Grid { inputs: input.shape()[0], ..self };
+            let (groups, group) = launch_of(self.per_block());
             leaving::launch(
                 &client,
                 groups,
@@ -274,7 +267,7 @@ impl Recurrence {
                 dtype,
             );
         }
-        let (groups, group) = launch_of(grid.per_set());
+        let (groups, group) = launch_of(self.per_set());
         entering::launch(
             &client,
             groups,
@@ -282,7 +275,7 @@ impl Recurrence {
             decay.clone().into_tensor_arg(),
             initial.clone().into_tensor_arg(),
             carry.clone().into_tensor_arg(),
-            grid.sizes(),
+            self.sizes(),
             reversed,
             dtype,
         );
@@ -293,7 +286,7 @@ impl Recurrence {
 impl Kernels<3> for Recurrence {
     fn forward(&self, [input, decay, initial]: [CubeTensor; 3], _: bool) -> (CubeTensor, Vec<CubeTensor>) {
         let grid = Grid::new(self.options.form, &input, &decay);
-        let entering = self.entering(grid, &input, &decay, &initial, false);
+        let entering = grid.entering(&input, &decay, &initial, false);
         let output = empty(&decay, [grid.sets, grid.rows, grid.assets]);
         let (groups, group) = launch_of(grid.per_block());
         rows_forward::launch(
@@ -315,7 +308,7 @@ impl Kernels<3> for Recurrence {
     fn backward(&self, pass: CubePass<3>, wanted: [bool; 3]) -> [Option<CubeTensor>; 3] {
         let [input, decay, initial] = pass.inputs;
         let grid = Grid::new(self.options.form, &input, &decay);
-        let entering = self.entering(grid, &pass.cotangent, &decay, &initial, true);
+        let entering = grid.entering(&pass.cotangent, &decay, &initial, true);
         let to_input =
             if wanted[0] { empty(&decay, [grid.sets, grid.rows, grid.assets]) } else { empty(&decay, [1, 1, 1]) };
         let to_decay = empty(&decay, [grid.sets, grid.blocks, grid.assets]);

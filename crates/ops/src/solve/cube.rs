@@ -21,7 +21,7 @@ fn factorise<F: Float>(
 ) {
     let n = size.runtime();
     for i in 0..n {
-        for j in 0..i + 1 {
+        for j in 0..=i {
             let mut value = F::new(0.5) * (matrices[first + i * n + j] + matrices[first + j * n + i]);
             for k in 0..j {
                 value -= lower[i * n + k] * lower[j * n + k];

@@ -29,10 +29,10 @@ fn plan(layout: PathLayout, assets: usize, starts: [usize; 2], terms: Rebalancin
     Arc::new(RebalancingPlan::new(windows, terms).unwrap())
 }
 
-fn spreads(layout: &PathLayout, assets: usize) -> Option<DailySpreads> {
+fn spreads(layout: &PathLayout, assets: usize) -> DailySpreads {
     let days = (layout.rows + 5 + 3).div_ceil(7);
     let spreads = Numbers(43).list(days * assets, 0.0, 0.01).into();
-    Some(DailySpreads { spreads, rows_per_day: 7, rows_before: 3 })
+    DailySpreads { spreads, rows_per_day: 7, rows_before: 3 }
 }
 
 #[test]
@@ -46,13 +46,17 @@ fn rebalanced_with_every_option() {
     let geometric = PathLayout { interpolation: Interpolation::ApproxOptimal, constant_first_block: false, ..DAILY };
     let held = PathLayout { interpolation: Interpolation::ApproxOptimalExact, ..resting };
     let cases = [
-        (2, DAILY, RebalancingTerms { spreads: spreads(&DAILY, 2), ..fee.clone() }),
+        (2, DAILY, RebalancingTerms { spreads: Some(spreads(&DAILY, 2)), ..fee.clone() }),
         (3, PathLayout { block_rows: 10, ramp_rows: 7, stride: 3, ..DAILY }, in_ramps.clone()),
         (3, PathLayout { block_rows: 1, ramp_rows: 1, ..DAILY }, fee.clone()),
         (
             2,
             resting,
-            RebalancingTerms { row_fee_rates: row_fees(&resting), spreads: spreads(&resting, 2), ..in_ramps.clone() },
+            RebalancingTerms {
+                row_fee_rates: row_fees(&resting),
+                spreads: Some(spreads(&resting, 2)),
+                ..in_ramps.clone()
+            },
         ),
         (3, geometric, fee),
         (2, held, RebalancingTerms { fee_rate: 0.0, ..in_ramps }),
@@ -82,7 +86,8 @@ fn slow_weights_pay_for_every_change() {
 #[test]
 fn sets_do_not_touch_each_other() {
     let (sets, assets) = (4, 3);
-    let terms = RebalancingTerms { fee_rate: 0.003, spreads: spreads(&DAILY, assets), ..RebalancingTerms::default() };
+    let terms =
+        RebalancingTerms { fee_rate: 0.003, spreads: Some(spreads(&DAILY, assets)), ..RebalancingTerms::default() };
     let plan = plan(DAILY, assets, [0, 5], terms);
     let shape = [sets * 2, DAILY.positions(), assets];
     let positions = Numbers(59).weights(shape[0] * shape[1], assets);
