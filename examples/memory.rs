@@ -8,29 +8,40 @@
 //!
 //! And what a step of many parameter sets takes against what the memory plan says it does, for a rule, a number of sets,
 //! windows per step and minutes per update: `cargo run --release --example memory -- population momentum 1000 8 1440`.
+//!
+//! The same of a GPU's memory, software Vulkan's too, of pools with a fee, and for another metric:
+//! `cargo run --release --features wgpu --example memory -- population momentum 100 2 1440 wgpu 0.003 sharpe`.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use gradpool::market::{PeriodSpec, Periods, SynthesisSpec, synthesize};
 use gradpool::metrics::{Metric, evaluate_all};
 use gradpool::ops::Costs;
+use gradpool::ops::gpus::Gpu;
 use gradpool::pools::{Pool, PoolSettings};
 use gradpool::strategy::{InitialSettings, ParameterSets, ParameterValues, Strategy, StrategySettings, Windows, rules};
 use gradpool::tensor::{DType, Device};
 use gradpool::trainer::design::Design;
 use gradpool::trainer::initialisation::{Spread, initial_sets};
-use gradpool::trainer::{Experiment, Goal, Objective};
+use gradpool::trainer::{Experiment, Goal, Objective, ObjectiveError};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["fees"] => fees(),
         ["designs"] => designs(),
-        ["population", rule, sets, windows, interval] => {
-            population(rule, sets.parse()?, windows.parse()?, interval.parse()?)
-        }
+        ["population", rule, sets, windows, interval, rest @ ..] => population(&Case {
+            rule,
+            sets: sets.parse()?,
+            windows: windows.parse()?,
+            interval: interval.parse()?,
+            device: device(rest.first().copied().unwrap_or("cpu"))?,
+            fee_rate: rest.get(1).map_or(Ok(0.0), |fee| fee.parse())?,
+            objective: rest.get(2).map_or(Ok(Metric::DailyLogSharpe), |metric| metric.parse())?,
+        }),
         _ => minutes(),
     }
 }
@@ -60,45 +71,108 @@ fn designs() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// A step of many sets.
+struct Case<'a> {
+    rule: &'a str,
+    sets: usize,
+    windows: usize,
+    /// Minutes per update.
+    interval: usize,
+    device: (Device, DType),
+    fee_rate: f64,
+    objective: Metric,
+}
+
+fn device(name: &str) -> Result<(Device, DType), String> {
+    match name {
+        "cpu" => Ok((Device::flex(), DType::F64)),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => Ok((Device::wgpu(burn::tensor::DeviceKind::DefaultDevice), DType::F32)),
+        #[cfg(feature = "cuda")]
+        "cuda" => Ok((Device::cuda(0), DType::F32)),
+        _ => Err(format!("no device `{name}` in this program")),
+    }
+}
+
 /// Gradients and an evaluation of many sets at once, a year of minutes of three assets, windows of half a year.
-fn population(rule: &str, sets: usize, windows: usize, interval: usize) -> Result<(), Box<dyn std::error::Error>> {
+fn population(case: &Case<'_>) -> Result<(), Box<dyn std::error::Error>> {
     let prices = synthesize(&SynthesisSpec { days: 365.0 + 60.0, ..SynthesisSpec::default() })?;
     let start = prices.grid().time_ms(60 * 1440);
     let spec = PeriodSpec { burn_in_days: 60.0, ..PeriodSpec::new(start, prices.grid().end_ms()) };
     let periods = Periods::new(&spec, prices.grid())?;
     let settings = StrategySettings {
-        update_interval_rows: interval,
-        interpolation_rows: interval,
+        update_interval_rows: case.interval,
+        interpolation_rows: case.interval,
         ..StrategySettings::daily(3, 1.0)
     };
-    let strategy = Strategy::new(rules::by_name(rule)?, settings)?;
+    let strategy = Strategy::new(rules::by_name(case.rule)?, settings)?;
     let canonical = InitialSettings { memory_days: 5.0, ..InitialSettings::default() };
     let canonical = canonical.values(strategy.rule(), strategy.settings())?;
-    let pool = Pool::new(strategy, PoolSettings::default())?;
-    let objective = Metric::DailyLogSharpe;
+    let costs = Costs { fee_rate: case.fee_rate, ..Costs::default() };
+    let pool = Pool::new(strategy, PoolSettings { costs, ..PoolSettings::default() })?;
+    let objective = case.objective;
     let watched = vec![Metric::Returns, Metric::ReturnsOverUniformHodl];
     let goal = Goal { objective, turnover_penalty: 0.0, window_rows: 182 * 1440, watched };
-    let device = Device::flex();
-    let experiment = Experiment::new(pool, &prices, &periods, goal, &device, DType::F64)?;
+    let (device, dtype) = &case.device;
+    let experiment = Experiment::new(pool, &prices, &periods, goal, device, *dtype)?;
     drop(prices);
     let needs = experiment.memory().ok_or("no plan")?;
-    let parameters = ParameterSets::from_values(&vec![canonical; sets], &device, DType::F64)?;
     let first = experiment.periods().train.start;
-    let starts: Vec<usize> = (0..windows).map(|window| first + window * 1440).collect();
-    let before = memory_mb("VmRSS:");
-    experiment.evaluate(&parameters).map_err(|error| error.to_string())?;
-    let evaluated = peak_mb();
-    let megabytes = |bytes: u64| bytes / (1 << 20);
-    let step = needs.per_set + needs.per_path * windows as u64;
-    let (planned_step, planned_evaluation) =
-        (megabytes(step * sets as u64), megabytes(needs.per_evaluation * sets as u64));
-    experiment.value_and_gradient(&parameters, &starts).map_err(|error| error.to_string())?;
-    println!(
-        "{rule}: evaluation {} MB of {planned_evaluation} planned, step {} MB of {planned_step} planned",
-        evaluated - before,
-        peak_mb() - before
-    );
+    let starts: Vec<usize> = (0..case.windows).map(|window| first + window * 1440).collect();
+    let gpu = Gpu::of(device);
+    if gpu.is_some() {
+        // Kernels are compiled, and variants of them tried out, on the first call.
+        let few = ParameterSets::from_values(&vec![canonical.clone(); case.sets.min(3)], device, *dtype)?;
+        experiment.evaluate(&few).map_err(|error| error.to_string())?;
+        experiment.value_and_gradient(&few, &starts).map_err(|error| error.to_string())?;
+    }
+    let parameters = ParameterSets::from_values(&vec![canonical; case.sets], device, *dtype)?;
+    let evaluated = taken(gpu.as_ref(), || experiment.evaluate(&parameters).map(drop))?;
+    let stepped = taken(gpu.as_ref(), || experiment.value_and_gradient(&parameters, &starts).map(drop))?;
+    let planned = |per_set: u64| per_set * case.sets as u64 / (1 << 20);
+    let (of_step, of_evaluation) =
+        (planned(needs.per_set + needs.per_path * case.windows as u64), planned(needs.per_evaluation));
+    let rule = case.rule;
+    println!("{rule}: evaluation {evaluated} of {of_evaluation} MB planned, step {stepped} of {of_step} MB planned");
+    if let Some(gpu) = &gpu {
+        for _ in 0..2 {
+            experiment.evaluate(&parameters).map_err(|error| error.to_string())?;
+            experiment.value_and_gradient(&parameters, &starts).map_err(|error| error.to_string())?;
+        }
+        println!("  after two more of both {} MB reserved", gpu.memory().reserved / (1 << 20));
+    }
     Ok(())
+}
+
+/// What the memory grows by while something is computed, in MB: of a GPU that in use at most and that reserved.
+fn taken(
+    gpu: Option<&Gpu>,
+    compute: impl FnOnce() -> Result<(), ObjectiveError>,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let Some(gpu) = gpu else {
+        let before = memory_mb("VmRSS:");
+        compute().map_err(|error| error.to_string())?;
+        return Ok((peak_mb() - before).to_string());
+    };
+    gpu.release_memory();
+    let before = gpu.memory();
+    let (done, in_use, reserved) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let memory = gpu.memory();
+                in_use.fetch_max(memory.in_use, Ordering::Relaxed);
+                reserved.fetch_max(memory.reserved, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        });
+        let outcome = compute();
+        done.store(true, Ordering::Relaxed);
+        outcome
+    });
+    outcome.map_err(|error| error.to_string())?;
+    let grown = |most: AtomicU64| most.into_inner().saturating_sub(before.in_use) / (1 << 20);
+    Ok(format!("{} MB in use, {} MB reserved", grown(in_use), grown(reserved)))
 }
 
 /// Sixteen parameter sets over a year of minutes of three assets with a fee, and their gradients.

@@ -444,10 +444,11 @@ impl Compared {
     }
 }
 
-/// Away from the cap and the smallest weight, whose kinks have their own tests in the primitives. Where differences of two
+/// Away from the cap, the smallest weight and the longest memory, whose kinks and straight-through slopes have their own tests. Where differences of two
 /// sizes disagree there is a kink (a bound, a limit) in between, and the slope is not compared.
 pub fn gradients_equal_central_differences(mut market: Market, compared: &Compared) -> TestCaseResult {
     market.settings.maximum_change_per_row = 1e3;
+    market.settings.maximum_memory_days = 1e5;
     market.settings.minimum_weight = 1e-6;
     market.settings.bounds = market.settings.bounds.filter(|bounds| bounds.form == BoundsForm::Learned);
     for set in &mut market.sets {

@@ -94,7 +94,8 @@ impl Setup {
     }
 
     fn with_goal(config: &ResolvedConfig, prices: PriceTable, periods: Periods, goal: Goal) -> anyhow::Result<Self> {
-        let (device, dtype) = (device(config.runtime.device)?, dtype(config)?);
+        let runtime = config.runtime;
+        let (device, dtype) = (device(runtime.device)?, dtype(runtime.device, runtime.precision)?);
         let parts = RuleParts::of(&config.pool)?;
         let pool = pool(config, &parts, &prices)?;
         let needs_supplies = pool.strategy().needs_supplies()?;
@@ -325,9 +326,12 @@ fn some_gpu(kind: DeviceKind, found: &[gradpool_ops::gpus::Gpu]) -> anyhow::Resu
     })
 }
 
-fn dtype(config: &ResolvedConfig) -> anyhow::Result<DType> {
-    let kind = config.runtime.device;
-    match config.runtime.precision.unwrap_or_else(|| kind.usual_precision()) {
+/// The type of numbers on a device: `precision`, or the device's usual one.
+///
+/// # Errors
+/// For what a device would compute wrongly.
+pub fn dtype(kind: DeviceKind, precision: Option<Precision>) -> anyhow::Result<DType> {
+    match precision.unwrap_or_else(|| kind.usual_precision()) {
         Precision::F64 if kind == DeviceKind::Wgpu => Err(Hinted::new(
             "`runtime.precision` is \"f64\" on wgpu, whose 64-bit arithmetic is silently wrong",
             "use `--precision f32`, or `--device cpu`",

@@ -3,7 +3,7 @@
 //! Every sequential piece of the pipeline is one primitive, in one folder: `mod.rs` (formula,
 //! shapes, adjoint, source and the public function), `reference.rs` (plain burn tensor operations
 //! with burn's own gradient; slow and obviously right) and `cpu.rs` (fused loops over slices and the
-//! backward pass written by hand). Those that training needs most have a `cube.rs` too: kernels for
+//! backward pass written by hand). All but `execution` and `curves` have a `cube.rs` or `cube/` too: kernels for
 //! GPUs, forward and backward, one source for wgpu and CUDA (features `wgpu` and `cuda`).
 //!
 //! | primitive | does |
@@ -26,7 +26,6 @@ pub mod arbitrage;
 pub mod backend;
 pub mod curves;
 pub mod execution;
-#[cfg(feature = "cube")]
 pub mod gpus;
 pub mod growth;
 pub mod growth_steps;

@@ -58,3 +58,19 @@ fn cumulated(steps: Tensor<3>) -> Tensor<3> {
     let before = totals.clone().cumsum(1) - totals;
     (inside + before).reshape([batch, blocks * SUMMED_APART, assets]).narrow(1, 0, rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{DType, Device};
+
+    #[test]
+    fn sums_in_blocks_are_sums() {
+        for rows in [1, 64, 150] {
+            let steps: Vec<f64> = (0..rows * 2).map(|step| f64::from(step).sin()).collect();
+            let steps = Tensor::<3>::from_data(TensorData::new(steps, [1, rows, 2]), (&Device::flex(), DType::F64));
+            let apart = (cumulated(steps.clone()) - steps.cumsum(1)).abs().max().into_scalar::<f64>();
+            assert!(apart < 1e-13, "{apart:e}");
+        }
+    }
+}

@@ -1,10 +1,12 @@
 //! A price table with everything that runs over it share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gradpool_market::{Grid, PriceTable, SpreadTable, SupplyTable};
 use gradpool_ops::arbitrage::{CheckedInputs, RowInputs};
+use gradpool_ops::growth::GrowthPlan;
+use gradpool_ops::interpolation::PathLayout;
 use gradpool_strategy::{CoarseSeries, ParameterSets, Windows};
 
 use crate::error::PoolError;
@@ -23,6 +25,17 @@ pub struct PricedHistory {
     coarse: CoarseSeries,
     /// The prices once more, in the form that arbitrage shares with its backward pass; made when first needed.
     flat: OnceLock<Arc<[f64]>>,
+    latest: Arc<Mutex<Option<LatestPlan>>>,
+}
+
+/// The latest plan of a valuation in closed form, with what it was made of. The micro-batches of a step share it, on the host
+/// and on a GPU.
+#[derive(Debug)]
+struct LatestPlan {
+    layout: PathLayout,
+    starts: Vec<usize>,
+    visits: Vec<usize>,
+    plan: Arc<GrowthPlan>,
 }
 
 impl PricedHistory {
@@ -89,6 +102,26 @@ impl PricedHistory {
         Arc::clone(self.flat.get_or_init(|| self.prices.prices().into()))
     }
 
+    /// The plan of a valuation in closed form of windows that begin at `starts`, at visited rows.
+    pub(crate) fn growth_plan<E>(
+        &self,
+        layout: &PathLayout,
+        starts: &[usize],
+        visits: &[usize],
+        make: impl FnOnce() -> Result<GrowthPlan, E>,
+    ) -> Result<Arc<GrowthPlan>, E> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits =
+            |latest: &&LatestPlan| latest.layout == *layout && latest.starts == starts && latest.visits == visits;
+        if let Some(found) = latest.as_ref().filter(fits) {
+            return Ok(Arc::clone(&found.plan));
+        }
+        let plan = Arc::new(make()?);
+        let (starts, visits) = (starts.to_vec(), visits.to_vec());
+        *latest = Some(LatestPlan { layout: *layout, starts, visits, plan: Arc::clone(&plan) });
+        Ok(plan)
+    }
+
     /// Prices `[sets * windows, samples, assets]` at the sampled rows, beside a tensor of that shape.
     pub(crate) fn prices_at(&self, beside: &Tensor<3>, windows: &Windows, samples: &[usize]) -> Tensor<3> {
         let [batch, _, assets] = beside.dims();
@@ -135,6 +168,7 @@ impl Pool {
             logs,
             coarse: CoarseSeries::of_prices(coarse),
             flat: OnceLock::new(),
+            latest: Arc::default(),
         })
     }
 

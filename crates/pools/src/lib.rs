@@ -21,7 +21,7 @@ pub use history::PricedHistory;
 pub use kinds::ReclammPool;
 pub use kinds::rebalanced::Rebalanced;
 pub use log_prices::LogPrices;
-pub use memory::RunNumbers;
+pub use memory::{LargestNumbers, RunNumbers};
 pub use pool::Pool;
 pub use run::PoolRun;
 pub use settings::{PoolKind, PoolSettings, Rest, Valuation};

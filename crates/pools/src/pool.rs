@@ -292,17 +292,18 @@ impl Pool {
         if rest.is_empty() {
             return Ok(zero());
         }
-        let (segments, breaks) = segments(&layout, rest);
-        let size = windows.starts.len() * segments.len() * assets;
-        let (mut s0, mut s1) = (Vec::with_capacity(size), Vec::with_capacity(size));
-        for start in &windows.starts {
-            for (segment, row) in segments.iter().zip(&breaks) {
-                history.logs().push_sums(start + row, segment.steps as usize, &mut s0, &mut s1);
+        let plan = history.growth_plan(&layout, &windows.starts, rest, || {
+            let (segments, breaks) = segments(&layout, rest);
+            let size = windows.starts.len() * segments.len() * assets;
+            let (mut s0, mut s1) = (Vec::with_capacity(size), Vec::with_capacity(size));
+            for start in &windows.starts {
+                for (segment, row) in segments.iter().zip(&breaks) {
+                    history.logs().push_sums(start + row, segment.steps as usize, &mut s0, &mut s1);
+                }
             }
-        }
-        let plan = GrowthPlan::new(segments, layout.ramp_rows as u32, windows.starts.len(), assets, s0, s1)
-            .map_err(|error| PoolError::Plan(error.to_string()))?;
-        let growth = growth(positions.clone(), &Arc::new(plan));
+            GrowthPlan::new(segments, layout.ramp_rows as u32, windows.starts.len(), assets, s0, s1)
+        });
+        let growth = growth(positions.clone(), &plan.map_err(|error| PoolError::Plan(error.to_string()))?);
         Ok(if leading { Tensor::cat(vec![zero(), growth], 1) } else { growth })
     }
 

@@ -155,17 +155,19 @@ impl Strategy {
         Ok(self.canonical_estimators()?.iter().any(Estimator::needs_supplies))
     }
 
-    /// Columns of all estimates of one set together, at least one per asset: what rule outputs cost per coarse row.
+    /// Columns of all estimates of one set together, at least one per asset: what rule outputs cost per coarse row. Averages
+    /// and newest prices count half, since they take few steps.
     ///
     /// # Errors
     /// If the rule's own starting point is not a valid parameter set.
     pub fn estimated_columns(&self) -> Result<usize, StrategyError> {
         let assets = self.settings.assets;
-        let columns = |estimator: &Estimator| match estimator {
-            Estimator::Covariance { .. } => assets * assets,
-            _ => assets,
+        let half_columns = |estimator: &Estimator| match estimator {
+            Estimator::Covariance { .. } => 2 * assets * assets,
+            Estimator::Price | Estimator::MarketCap | Estimator::Average { .. } => assets,
+            _ => 2 * assets,
         };
-        Ok(self.canonical_estimators()?.iter().map(columns).sum::<usize>().max(assets))
+        Ok(self.canonical_estimators()?.iter().map(half_columns).sum::<usize>().div_ceil(2).max(assets))
     }
 
     /// The estimators of the rule's own starting point.

@@ -20,7 +20,11 @@ pub fn power_of_two<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// `(x + sqrt(x^2 + 4)) / 2`, elementwise: positive, 1 at 0.
 pub fn squareplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    ((x.clone() * x.clone() + 4.0).sqrt() + x) * 0.5
+    // squareplus(-x) = 1 / squareplus(x); as written, small gains would be differences of large numbers.
+    let negative = x.clone().detach().lower_elem(0.0);
+    let size = x.clone().mask_where(negative.clone(), x.neg());
+    let root = ((size.clone() * size.clone() + 4.0).sqrt() + size) * 0.5;
+    root.clone().mask_where(negative, root.recip())
 }
 
 /// Memory in days of an EWMA with this decay: `cbrt(6 decay / (1 - decay)^3) * 2 * interval / 1440` (spec 01 sec. 1.3.1),
@@ -118,6 +122,19 @@ mod tests {
             prop_assert!((power_of_two(tensor.clone()).into_scalar::<f64>() / raw.exp2() - 1.0).abs() < 1e-14);
             let root = squareplus(tensor).into_scalar::<f64>();
             prop_assert!((inverse_squareplus(root) - raw).abs() < 1e-11);
+        }
+
+        #[test]
+        fn squareplus_and_its_slope_keep_their_digits(raw in prop_oneof![Just(0.0), -1e5..1e5f64, -1.0..1.0f64]) {
+            let device = Device::flex().autodiff();
+            let tensor = Tensor::<1>::from_data(TensorData::new(vec![raw], [1]), (&device, DType::F64)).require_grad();
+            let value = squareplus(tensor.clone());
+            let found = value.clone().into_scalar::<f64>();
+            let root = raw.hypot(2.0);
+            let expected = if raw < 0.0 { 2.0 / (root - raw) } else { f64::midpoint(root, raw) };
+            prop_assert!((found / expected - 1.0).abs() < 1e-15, "{found} {expected}");
+            let slope = tensor.grad(&value.backward()).unwrap().into_scalar::<f64>();
+            prop_assert!((slope * root / expected - 1.0).abs() < 2e-15, "{slope} {}", expected / root);
         }
 
         #[test]

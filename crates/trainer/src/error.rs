@@ -126,6 +126,20 @@ pub enum TrainerError {
         /// What one set needs while it is computed, in bytes.
         per_set: u64,
     },
+    /// A single tensor of a single parameter set is too large for the device.
+    #[error(
+        "one tensor would take {} MB, even with one parameter set at a time, but no tensor of this device may take more \
+         than {} MB; lower {lower}, or use `--device cpu`",
+        megabytes(*bytes), largest / MEGABYTE
+    )]
+    Tensor {
+        /// What it would take, in bytes.
+        bytes: u64,
+        /// The most that a tensor may take, in bytes.
+        largest: u64,
+        /// What can be lower, with its keys.
+        lower: &'static str,
+    },
     /// A starting point is not finite.
     #[error("starting point of parameter set {set}: `{leaf}` is {value} at position {position}; it must be finite")]
     StartNotFinite {

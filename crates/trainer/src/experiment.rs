@@ -11,7 +11,7 @@ use gradpool_strategy::bounds::BOUND_LEAVES;
 use gradpool_strategy::{ParameterSets, StrategyError, Windows};
 use thiserror::Error;
 
-use crate::memory::ObjectiveMemory;
+use crate::memory::{LargestTensors, ObjectiveMemory};
 use crate::objective::{Metrics, Objective, ObjectiveError, SetEvaluation, ValueAndGradient};
 
 /// What keeps an experiment from being set up or run.
@@ -213,16 +213,18 @@ impl Experiment {
             if strategy.is_frozen(leaf) { tensor } else { tensor.require_grad() }
         });
         let objective = self.objective(&tracked, metric, windows)?;
-        let values = objective.to_data().convert::<f64>().iter::<f64>().collect();
+        let values = |objective: Tensor<1>| objective.to_data().convert::<f64>().iter::<f64>().collect();
         if parameters.leaves.keys().all(|leaf| strategy.is_frozen(leaf)) {
-            return Ok(ValueAndGradient { values, gradient: parameters.map(|_, leaf| leaf.zeros_like()) });
+            let gradient = parameters.map(|_, leaf| leaf.zeros_like());
+            return Ok(ValueAndGradient { values: values(objective), gradient });
         }
-        let gradients = objective.sum().backward();
+        let gradients = objective.clone().sum().backward();
         let gradient = tracked.map(|leaf, tensor| {
             let found = if strategy.is_frozen(leaf) { None } else { tensor.grad(&gradients) };
             found.unwrap_or_else(|| tensor.clone().inner().zeros_like())
         });
-        Ok(ValueAndGradient { values, gradient })
+        // Read last: a GPU is given the backward pass without waiting for the values.
+        Ok(ValueAndGradient { values: values(objective), gradient })
     }
 
     /// Metrics of every set over a period: outer index set, inner index metric. `rows` are rows of
@@ -310,7 +312,9 @@ impl Experiment {
     /// # Errors
     /// As [`Pool::run_numbers`].
     fn memory_needs(&self) -> Result<ObjectiveMemory, StrategyError> {
-        let of_numbers = |numbers: usize| numbers as u64 * 8;
+        let on_host = self.history.is_on_host();
+        let size = if on_host { 8 } else { self.history.dtype().size() };
+        let of_numbers = |numbers: usize| (numbers * size) as u64;
         let numbers = |metrics: &[Metric], rows: usize, gradient: bool| {
             let dense = gradient && self.goal.turnover_penalty > 0.0 && !self.pool.shares_follow_lines(&self.history);
             let sampling = Metric::sampling_of(metrics, &self.calendar, rows);
@@ -326,7 +330,13 @@ impl Experiment {
             per_set: of_numbers(step.per_set),
             per_path: of_numbers(step.per_path),
             per_evaluation: of_numbers(evaluation.per_set + evaluation.per_path),
-            comfortable: self.history.is_on_host().then_some(COMFORTABLE_BYTES),
+            largest: LargestTensors {
+                per_window: of_numbers(step.largest.per_window.max(evaluation.largest.per_window)),
+                per_set: of_numbers(step.largest.per_set),
+                per_path: of_numbers(step.largest.per_path),
+                per_evaluation: of_numbers(evaluation.largest.per_set.max(evaluation.largest.per_path)),
+            },
+            comfortable: on_host.then_some(COMFORTABLE_BYTES),
         })
     }
 

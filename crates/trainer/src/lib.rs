@@ -41,7 +41,7 @@ pub mod trainer;
 
 pub use error::TrainerError;
 pub use experiment::{Deposit, Experiment, ExperimentError, Goal};
-pub use memory::{MemoryPlan, ObjectiveMemory};
+pub use memory::{LargestTensors, MemoryPlan, ObjectiveMemory, Room};
 pub use objective::{Metrics, Objective, ObjectiveError, SetEvaluation, ValueAndGradient};
 pub use observer::Observer;
 pub use sampling::SamplingRange;

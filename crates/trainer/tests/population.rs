@@ -17,8 +17,8 @@ use gradpool_trainer::observer::DETAILED_SETS;
 use gradpool_trainer::plateau::{PlateauSettings, PlateauWatch};
 use gradpool_trainer::settings::{EarlyStoppingSettings, SamplerKind};
 use gradpool_trainer::{
-    Objective, ObjectiveError, ObjectiveMemory, RunFolder, SetEvaluation, TerminationReason, TrainResult,
-    TrainSettings, Trainer, TrainerError, ValueAndGradient,
+    LargestTensors, Objective, ObjectiveError, ObjectiveMemory, RunFolder, SetEvaluation, TerminationReason,
+    TrainResult, TrainSettings, Trainer, TrainerError, ValueAndGradient,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -43,7 +43,14 @@ impl Objective for Measured {
     }
 
     fn memory(&self) -> Option<ObjectiveMemory> {
-        Some(ObjectiveMemory { per_window: 0, per_set: SET, per_path: 0, per_evaluation: 0, comfortable: None })
+        Some(ObjectiveMemory {
+            per_window: 0,
+            per_set: SET,
+            per_path: 0,
+            per_evaluation: 0,
+            largest: LargestTensors::default(),
+            comfortable: None,
+        })
     }
 }
 

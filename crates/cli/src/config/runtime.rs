@@ -14,7 +14,7 @@ pub struct RuntimeSection {
     pub precision: Option<Precision>,
     /// CPU threads; 0: as many as there are cores.
     pub threads: usize,
-    /// Memory that a training may use, in megabytes, by estimate. Default: half of what is free.
+    /// Memory of the device that a training may use, in megabytes, by estimate. Default: half of what is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_mb: Option<usize>,
     /// Seed of everything random.

@@ -9,7 +9,7 @@ use cubecl::prelude::*;
 
 use super::divergence::{SERIES, SHORT_PATH, STEPS_APART};
 use super::{Growth, GrowthPlan, Segment, Span};
-use crate::backend::cube::{constants, element, empty, indices, launch_of};
+use crate::backend::cube::{element, empty, indices, launch_of, table};
 use crate::backend::{CubePass, Kernels};
 
 /// Segments that are summed before their sum is added to the rest.
@@ -348,8 +348,8 @@ impl Kernels<1> for Growth {
             group,
             positions.clone().into_tensor_arg(),
             description.clone().into_tensor_arg(),
-            constants(&positions, &plan.s0).into_tensor_arg(),
-            constants(&positions, &plan.s1).into_tensor_arg(),
+            table(&positions, &plan.s0).into_tensor_arg(),
+            table(&positions, &plan.s1).into_tensor_arg(),
             parts.clone().into_tensor_arg(),
             slopes.clone().into_tensor_arg(),
             plan.sizes(batch, count),

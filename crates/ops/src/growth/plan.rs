@@ -107,8 +107,8 @@ pub struct GrowthPlan {
     pub(super) ramp_rows: u32,
     pub(super) windows: usize,
     pub(super) assets: usize,
-    pub(super) s0: Vec<f64>,
-    pub(super) s1: Vec<f64>,
+    pub(super) s0: Arc<[f64]>,
+    pub(super) s1: Arc<[f64]>,
 }
 
 impl GrowthPlan {
@@ -145,7 +145,7 @@ impl GrowthPlan {
         let expected = windows * segments.len() * assets;
         length("s0", shape, expected, s0.len())?;
         length("s1", shape, expected, s1.len())?;
-        Ok(Self { segments, ramp_rows, windows, assets, s0, s1 })
+        Ok(Self { segments, ramp_rows, windows, assets, s0: s0.into(), s1: s1.into() })
     }
 
     /// Number of values per window: the segments marked as samples.

@@ -20,7 +20,7 @@ use state::State;
 
 use crate::error::TrainerError;
 use crate::initialisation::Spread;
-use crate::memory::{MemoryPlan, default_budget};
+use crate::memory::{MemoryPlan, Room};
 use crate::objective::Objective;
 use crate::observer::{EndReport, Observer, StartReport};
 use crate::optimiser::{Ascent, Optimiser, from_settings};
@@ -46,7 +46,7 @@ pub struct Trainer<'a> {
     seed: u64,
     run: Option<&'a RunFolder>,
     interrupt: Option<Arc<AtomicBool>>,
-    memory_budget: u64,
+    room: Room,
     /// Made when the training begins.
     plan: Option<MemoryPlan>,
 }
@@ -87,7 +87,7 @@ impl<'a> Trainer<'a> {
             seed,
             run: None,
             interrupt: None,
-            memory_budget: default_budget(),
+            room: Room::of(device, dtype),
             plan: None,
         })
     }
@@ -99,10 +99,10 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Uses at most so many bytes, by estimate, instead of [`default_budget`]. Changes no result.
+    /// Uses at most so many bytes, by estimate, instead of those of [`Room::of`]. Changes no result.
     #[must_use]
     pub fn with_memory_budget(mut self, bytes: u64) -> Self {
-        self.memory_budget = bytes;
+        self.room.budget = bytes;
         self
     }
 

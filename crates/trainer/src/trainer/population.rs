@@ -20,12 +20,12 @@ impl Trainer<'_> {
     /// are computed at once.
     ///
     /// # Errors
-    /// [`TrainerError::Memory`] if not even one set at a time fits.
+    /// As [`MemoryPlan::new`].
     pub fn memory_plan(&self, width: usize) -> Result<Option<MemoryPlan>, TrainerError> {
         let Some(objective) = self.objective.memory() else { return Ok(None) };
         let windows = self.sampler.starts(self.seed, 0).len();
         let sets = self.settings.parameter_sets;
-        MemoryPlan::new(self.memory_budget, sets, width, windows, &objective).map(Some)
+        MemoryPlan::new(&self.room, sets, width, windows, &objective).map(Some)
     }
 
     /// Places of the sets of each micro-batch.

@@ -7,6 +7,7 @@ pub mod report;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use gradpool_ops::gpus::Gpu;
 use gradpool_trainer::{
     MemoryPlan, RunFolder, RunIdentity, TerminationReason, TrainResult, TrainSettings, Trainer, TrainerError,
 };
@@ -94,7 +95,8 @@ pub fn run(arguments: TrainArguments, common: &CommonOptions, output: &mut Outpu
     let trainer = trainer.with_run(&run).with_interrupt(flag);
     say_start(&settings, &run, checkpoint.as_ref().map(gradpool_trainer::Checkpoint::step), output);
     if let Some(plan) = &plan {
-        output.say(memory_line(plan));
+        let whose = Gpu::of(&setup.device).map(|gpu| owner(&gpu, config.runtime.memory_mb.is_some()));
+        output.say(memory_line(plan, &whose.unwrap_or_default()));
     }
     let result = {
         let mut progress = Progress::new(output, &settings.objective);
@@ -129,13 +131,14 @@ fn say_start(settings: &TrainSettings, run: &RunFolder, resumed_from: Option<usi
     ));
 }
 
-/// `memory: 0.036 MB a window and set, 0.575 MB a set, 112 sets at once in 9 micro-batches; 66 of 11700 MB`.
-fn memory_line(plan: &MemoryPlan) -> String {
+/// `memory: 0.036 MB a window and set, 0.575 MB a set, 112 sets at once in 9 micro-batches; 66 of 11700 MB`, and whose if it
+/// is not the host's.
+fn memory_line(plan: &MemoryPlan, whose: &str) -> String {
     let megabytes = |bytes: u64| bytes as f64 / MEGABYTE as f64;
     let batches =
         if plan.micro_batches == 1 { "one batch".to_owned() } else { format!("{} micro-batches", plan.micro_batches) };
     format!(
-        "memory: {:.3} MB a window and set, {:.3} MB a set, {} {} at once in {batches}; {:.0} of {:.0} MB",
+        "memory: {:.3} MB a window and set, {:.3} MB a set, {} {} at once in {batches}; {:.0} of {:.0} MB{whose}",
         megabytes(plan.bytes_per_path),
         megabytes(plan.bytes_per_set),
         plan.sets_at_once,
@@ -143,6 +146,12 @@ fn memory_line(plan: &MemoryPlan) -> String {
         megabytes(plan.bytes_in_all()).ceil(),
         megabytes(plan.budget)
     )
+}
+
+/// Whose memory a GPU's is, and whether the budget was assumed.
+fn owner(gpu: &Gpu, told: bool) -> String {
+    let unknown = "; it does not say how much it has, `runtime.memory_mb` does";
+    format!(" of {}{}", gpu.name, if told || gpu.memory_bytes.is_some() { "" } else { unknown })
 }
 
 /// Judges the result, which no part of the training has seen the test period for, and prints it.

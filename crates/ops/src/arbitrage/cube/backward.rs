@@ -185,16 +185,19 @@ fn visit_backward<F: Float>(
         }
     }
     let mut moved = notes.happened[slot + SECOND] == 1u32;
-    set_weights::<F>(call, pool, entry, &visit.here);
     if moved {
+        set_weights::<F>(call, pool, entry, &visit.here);
         arbitrage_backward::<F>(pool, cotangents, notes, &visit, slot + SECOND, call.form);
     }
     if comptime!(call.users.is_some()) {
         let since = trades_since::<F>(call, &visit);
-        for back in 0..since.end - since.first {
+        if since.end > since.first {
             moved = true;
+            set_weights::<F>(call, pool, entry, &visit.here);
+        }
+        // There are few, and each is reached again from the first.
+        for back in 0..since.end - since.first {
             let number = since.end - 1 - back;
-            // There are few, and each is reached again from the first.
             take_noted::<F>(pool, notes, slot + USERS, call.form);
             swap::<F>(call, pool, &visit, since.first, number);
             swap_backward::<F>(call, pool, cotangents, &visit, number);

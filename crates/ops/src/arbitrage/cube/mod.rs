@@ -7,6 +7,8 @@
 //!
 //! The backward pass takes stretches of [`CHECKPOINT_VISITS`](super::CHECKPOINT_VISITS) visits in turn, last one first: it
 //! runs a stretch again, noting the reserves before each trade, and then goes back through it.
+//!
+//! What a plan does not ask for is not compiled: its options are a [`Form`](call::Form) and the inputs that are there.
 
 mod adjoint;
 mod backward;
