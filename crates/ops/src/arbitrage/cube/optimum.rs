@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 use super::call::Form;
 use super::pool::{ENTERS, IDLE, LEAVES, Pool, RELATIVE, TOTAL_WEIGHT};
 use super::terms::Terms;
-use super::trade::exponential_less_one;
+use super::trade::exponential_beyond_line;
 use crate::growth::cube_log_ratio as log_ratio;
 
 /// Finds the trade that pays most. Returns whether the pool is outside the band in which none pays.
@@ -150,10 +150,11 @@ fn best_pair<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime] assets:
                 let total_weight = weight + pool.weights[into];
                 let entering = pool.logs[into] + terms.gap;
                 let relative = (weight * log + pool.weights[into] * entering) / total_weight;
-                let received = F::new(0.0) - value * exponential_less_one::<F>(relative - log);
-                let paid = pool.reserves[into] * pool.prices[into] / terms.gamma
-                    * exponential_less_one::<F>(relative - entering);
-                let profit = received - paid;
+                // As in `pays`.
+                let level = value / weight * (relative - log).exp();
+                let profit = level
+                    * (weight * exponential_beyond_line::<F>(log - relative)
+                        + pool.weights[into] * exponential_beyond_line::<F>(entering - relative));
                 if best_out == u32::MAX || profit > best_profit {
                     best_profit = profit;
                     best_out = out;

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::call::Form;
 use super::optimum::optimum;
-use super::pool::{ENTERS, LEAVES, Pool, RELATIVE, add, less_protocol_fee};
+use super::pool::{ENTERS, IDLE, Pool, RELATIVE, add, less_protocol_fee};
 use super::terms::Terms;
 
 /// `e^x - 1`.
@@ -23,6 +23,22 @@ pub(super) fn exponential_less_one<F: Float>(x: F) -> F {
     less
 }
 
+/// `e^x - 1 - x`, which is never negative.
+#[cube]
+pub(super) fn exponential_beyond_line<F: Float>(x: F) -> F {
+    let mut beyond = x.exp() - F::new(1.0) - x;
+    if x.abs() < F::new(0.1) {
+        let mut term = F::new(0.5) * x * x;
+        beyond = term;
+        #[unroll]
+        for power in 3..10u32 {
+            term = term * x / F::cast_from(power);
+            beyond += term;
+        }
+    }
+    beyond
+}
+
 /// What each reserve changes by, and whether the trade pays gas and the arbitrageur's own fee.
 #[cube]
 pub(super) fn pays<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime] assets: usize) -> bool {
@@ -31,18 +47,23 @@ pub(super) fn pays<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime] a
     #[unroll]
     for i in 0..assets {
         let mut change = F::new(0.0);
-        if pool.side[i] == LEAVES {
-            change = pool.reserves[i] * exponential_less_one::<F>(pool.numbers[RELATIVE] - pool.logs[i]);
-        } else if pool.side[i] == ENTERS {
+        if pool.side[i] != IDLE {
             // The log and the gap nearly cancel: together first, nothing is lost.
-            let by = pool.numbers[RELATIVE] - (pool.logs[i] + terms.gap);
-            let net = pool.reserves[i] * exponential_less_one::<F>(by);
-            change = net + net * terms.fee_on_top;
+            let mut above = pool.logs[i] - pool.numbers[RELATIVE];
+            let mut on_top = F::new(0.0);
+            if pool.side[i] == ENTERS {
+                above = (pool.logs[i] + terms.gap) - pool.numbers[RELATIVE];
+                on_top = terms.fee_on_top;
+            }
+            let fall = exponential_less_one::<F>(F::new(0.0) - above);
+            let net = pool.reserves[i] * fall;
+            change = net + net * on_top;
+            // What leaves and what enters nearly cancel, but `sum w above` is zero: what is left are terms of one sign.
+            let level = pool.reserves[i] * pool.prices[i] * (F::new(1.0) + on_top) * (F::new(1.0) + fall);
+            profit += level * exponential_beyond_line::<F>(above);
+            moved += (change * pool.prices[i]).abs();
         }
         pool.change[i] = change;
-        let paid = change * pool.prices[i];
-        profit -= paid;
-        moved += paid.abs();
     }
     let gated = terms.gas > F::new(0.0) || terms.half_arbitrage_fee > F::new(0.0);
     !(gated && profit - terms.gas < terms.half_arbitrage_fee * moved)
