@@ -81,19 +81,22 @@ fn read(shared: &Path, name: &str) -> Golden {
     Golden::read(&shared.join("golden/cases").join(name).with_extension("json")).unwrap()
 }
 
-/// Final value, and objective less its penalty, each with its gradient, with a setting on top of the case's own.
-fn run(case: &Case<'_>, set: &str) -> Result<[(f64, Vec<f64>); 2], Box<dyn std::error::Error>> {
+/// A number and its gradient.
+type Found = (f64, Vec<f64>);
+
+/// Final value, and objective less its penalty, with a setting on top of the case's own.
+fn run(case: &Case<'_>, set: &str) -> Result<[Found; 2], Box<dyn std::error::Error>> {
     let subject = case.subject(&[set])?;
     let objective = Metric::parse(&subject.config.train.objective)?;
     Ok([found(&subject, Metric::FinalValue, false)?, found(&subject, objective, true)?])
 }
 
-fn found(subject: &Subject, metric: Metric, penalised: bool) -> Result<(f64, Vec<f64>), Box<dyn std::error::Error>> {
+fn found(subject: &Subject, metric: Metric, penalised: bool) -> Result<Found, Box<dyn std::error::Error>> {
     let (value, gradient) = subject.gradient(metric, penalised)?;
     Ok((value, gradient.leaves.into_values().flatten().collect()))
 }
 
-fn difference((found, slopes): &(f64, Vec<f64>), (expected, expected_slopes): &(f64, Vec<f64>)) -> Difference {
+fn difference((found, slopes): &Found, (expected, expected_slopes): &Found) -> Difference {
     let norm = |slopes: &mut dyn Iterator<Item = f64>| slopes.map(|slope| slope * slope).sum::<f64>().sqrt();
     let off = norm(&mut slopes.iter().zip(expected_slopes).map(|(found, expected)| found - expected));
     let size = norm(&mut expected_slopes.iter().copied());
@@ -178,6 +181,8 @@ fn every_golden_case_agrees() {
     );
     let (need_a_cpu, run): (Vec<&str>, Vec<&str>) =
         names.iter().map(String::as_str).partition(|name| NEED_A_CPU.contains(name));
-    need_a_cpu.into_iter().for_each(|name| refused(&shared, name));
+    for name in need_a_cpu {
+        refused(&shared, name);
+    }
     check_all(&shared, run);
 }
