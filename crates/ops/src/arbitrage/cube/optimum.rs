@@ -8,7 +8,10 @@ use super::terms::Terms;
 use super::trade::exponential_beyond_line;
 use crate::growth::cube_log_ratio as log_ratio;
 
-/// Finds the trade that pays most. Returns whether the pool is outside the band in which none pays.
+/// How far inside the band the lowest token must be for rounding not to matter.
+const SURELY_INSIDE: f32 = 1.0 + 1e-5;
+
+/// Finds the trade that pays most, if any can. Returns whether the pool is outside the band in which none pays.
 #[cube]
 pub(super) fn optimum<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime] form: Form) -> bool {
     let assets = comptime!(form.assets);
@@ -32,23 +35,27 @@ pub(super) fn optimum<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime
             last = comptime!(i as u32);
         }
     }
-    let mut lowest_log = F::new(0.0);
-    #[unroll]
-    for i in 0..assets {
-        pool.logs[i] = log_ratio::<F>(highest, pool.quotients[i] - highest);
-        lowest_log = lowest_log.min(pool.logs[i]);
-    }
-    // By the logarithms that decide how much is traded, so that rounding never trades the other way.
-    let outside = !(terms.gap > F::new(0.0) && lowest_log + terms.gap >= F::new(0.0));
-    if comptime!(form.pairs_only) {
-        // Where nothing is charged all tokens trade at once.
-        if terms.gap > F::new(0.0) {
-            best_pair::<F>(pool, terms, assets);
+    let mut outside = false;
+    // So far inside the band no logarithm is needed to say so.
+    if !(lowest > highest * terms.gamma * F::new(SURELY_INSIDE)) {
+        let mut lowest_log = F::new(0.0);
+        #[unroll]
+        for i in 0..assets {
+            pool.logs[i] = log_ratio::<F>(highest, pool.quotients[i] - highest);
+            lowest_log = lowest_log.min(pool.logs[i]);
+        }
+        // By the logarithms that decide how much is traded, so that rounding never trades the other way.
+        outside = !(terms.gap > F::new(0.0) && lowest_log + terms.gap >= F::new(0.0));
+        if comptime!(form.pairs_only) {
+            // Where nothing is charged all tokens trade at once.
+            if terms.gap > F::new(0.0) {
+                best_pair::<F>(pool, terms, assets);
+            } else {
+                fill_water::<F>(pool, terms.gap, first, last, assets);
+            }
         } else {
             fill_water::<F>(pool, terms.gap, first, last, assets);
         }
-    } else {
-        fill_water::<F>(pool, terms.gap, first, last, assets);
     }
     outside
 }

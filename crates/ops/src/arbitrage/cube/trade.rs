@@ -94,8 +94,10 @@ pub(super) fn share_paid_in<F: Float>(
 #[cube]
 pub(super) fn trade<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime] form: Form) -> bool {
     let assets = comptime!(form.assets);
-    let outside = optimum::<F>(pool, terms, form);
-    let happens = pays::<F>(pool, terms, assets) && outside;
+    let mut happens = optimum::<F>(pool, terms, form);
+    if happens {
+        happens = pays::<F>(pool, terms, assets);
+    }
     if happens {
         let mut noise = F::new(0.0);
         if terms.noise_per_fee > F::new(0.0) {
