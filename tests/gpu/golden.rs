@@ -61,8 +61,8 @@ const CHOICE: &[&str] = &[
     "ttmrc_vec_1440_zero",
 ];
 
-/// Cases whose gradients move by more than [`GRADIENT`] on the CPU itself where only their weights are rounded to single precision,
-/// and how far they may be off. `exceptions_are_ill_conditioned` shows it.
+/// Cases whose gradients move by more than [`GRADIENT`] on the CPU itself where weights are computed in single precision and
+/// trades still in double, and how far they may be off. `exceptions_are_ill_conditioned` shows it.
 ///
 /// `mom_vec_1440_costs`: gas decides whether a trade happens, and a trade that comes a row later has another slope.
 const EXCEPTIONS: &[(&str, f64)] = &[("mom_vec_1440_costs", 2e-3)];
