@@ -71,8 +71,7 @@ pub enum Valuation {
 /// Whose kernels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kernels {
-    /// Look for both trades of every row; on the way back all of them are taken to have happened, because threads wait for
-    /// the one beside them.
+    /// Both trades of every row are taken to happen, because threads wait for the one beside them.
     Gpu,
     /// Go on where nobody trades.
     Cpu {
