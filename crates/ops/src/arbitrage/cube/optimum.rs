@@ -37,7 +37,8 @@ pub(super) fn optimum<F: Float>(pool: &mut Pool<F>, terms: &Terms<F>, #[comptime
     }
     let mut outside = false;
     // So far inside the band no logarithm is needed to say so.
-    if !(lowest > highest * terms.gamma * F::new(SURELY_INSIDE)) {
+    let surely_inside = lowest > highest * terms.gamma * F::new(SURELY_INSIDE);
+    if !surely_inside {
         let mut lowest_log = F::new(0.0);
         #[unroll]
         for i in 0..assets {
